@@ -143,6 +143,7 @@ async function start(
     UPLINK_KEYS: key,
     UPLINK_KEY: key,
     UPLINK_KEY_FILE: "",
+    EDGES_FILE: "",
     PUBLISH_SECRET: values.PUBLISH_SECRET ?? (secret?.ok ? secret.value : ""),
   };
   const readFile = (path: string) => readFileSync(path, "utf8");

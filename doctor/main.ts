@@ -5,7 +5,7 @@ import { type Finding, hint, lineOf, ok, wrong } from "../origin/doctor/finding.
 import { examineEmbedded, examineFolder, examineStatusPort } from "../origin/doctor/local.ts";
 import { examineProxy } from "../origin/doctor/proxy.ts";
 import { hiding } from "../origin/operate/log.ts";
-import { type Config, readConfig, secretsOf } from "../origin/settings/config.ts";
+import { type Readable, readConfig, secretsOf } from "../origin/settings/config.ts";
 import { typed } from "../shared/node/commands.ts";
 import { home } from "../shared/node/installation.ts";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
@@ -24,7 +24,7 @@ run beside an origin.`,
     },
     PUBLIC_URL: {
       means:
-        "Where clients come in, as https://example.com/live: what proxies on that way do to paths and WebSockets is looked at. Unset: EDGE_URL.",
+        "Where clients come in, as https://example.com/live: what proxies on that way do to paths and WebSockets is looked at. Unset: each edge.",
     },
     WEB_ORIGINS: { means: "As the edge has it." },
     AUTH_COOKIE: { means: "As the edge has it." },
@@ -37,13 +37,13 @@ run beside an origin.`,
 } as const;
 
 async function* examine(
-  config: Partial<Config>,
+  config: Readable,
   problems: readonly string[],
   more: Readonly<Record<string, string | undefined>>,
 ): AsyncGenerator<Finding, void> {
   if (problems.length === 0) yield ok("settings", "can be used");
   for (const problem of problems) yield wrong("settings", problem, "correct it; --help lists all settings");
-  const { dataDir, indexMaxBytes, streams, status, edgeUrl, uplinkKey } = config;
+  const { dataDir, indexMaxBytes, streams, status, edges = [] } = config;
   if (config.slice !== undefined && !isWhole(config.slice))
     yield ok("ORIGIN_SLICE", `${formatSlice(config.slice)}: the other partitions need origins of their own`);
   if (streams !== undefined) yield streamsFinding(streams.all.length);
@@ -62,12 +62,12 @@ async function* examine(
     yield* examineKafka(config.kafka, streams, config.publishSecrets && config.publishId);
   } else if (dataDir !== undefined) yield* examineEmbedded(dataDir, streams);
   yield* examineAccess({ ...more, dataDir, token: more.ACCESS_TOKEN });
-  if (edgeUrl !== undefined) yield* examineEdge({ edgeUrl, key: uplinkKey, streams });
-  const publicUrl = more.PUBLIC_URL || edgeUrl?.href;
-  if (publicUrl === undefined) return;
-  if (isPublicUrl(publicUrl)) yield* examineProxy(new URL(publicUrl));
-  else
-    yield wrong("PUBLIC_URL", "is neither a http: nor a https: URL", "give it as https://example.com/live");
+  for (const { url, key } of edges) yield* examineEdge({ edgeUrl: url, key, streams });
+  const publicUrls = more.PUBLIC_URL ? [more.PUBLIC_URL] : edges.map(({ url }) => url.href);
+  for (const publicUrl of publicUrls)
+    if (isPublicUrl(publicUrl)) yield* examineProxy(new URL(publicUrl));
+    else
+      yield wrong("PUBLIC_URL", "is neither a http: nor a https: URL", "give it as https://example.com/live");
 }
 
 const isPublicUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);

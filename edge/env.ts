@@ -7,7 +7,7 @@ import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { BrowserSettings } from "./http/browsers.ts";
 import type { QuotaEnv } from "./http/quotas.ts";
 import type { SenderSettings } from "./http/sender.ts";
-import type { SenderSetting } from "./http/sender-limits.ts";
+import type { SenderLimitSettings } from "./http/sender-limits.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { GatherSetting } from "./shard/links/gathering.ts";
@@ -44,7 +44,7 @@ export interface Env
     GatherSetting,
     QuotaEnv,
     SenderSettings,
-    SenderSetting {
+    SenderLimitSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   readonly RELAY: DurableObjectNamespace;

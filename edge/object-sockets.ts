@@ -12,6 +12,8 @@ import { count, type Operation } from "./operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer } from "./peer.ts";
 
 const LINK = "link";
+/** Begins a tag that says from whom a client came. */
+const FROM = "from ";
 /** What the platform says of a socket that broke. */
 const BROKEN = 1006;
 
@@ -47,6 +49,8 @@ export class ObjectSockets<C extends LinkedCore> {
   readonly #ctx: DurableObjectState;
   readonly #config: ObjectSocketsConfig;
   readonly #ports: ObjectSocketsPorts<C>;
+  /** Of clients that have said something: reading tags takes time. */
+  readonly #senders = new WeakMap<WebSocket, { readonly sender: string | undefined }>();
 
   constructor(ctx: DurableObjectState, config: ObjectSocketsConfig, ports: ObjectSocketsPorts<C>) {
     this.#ctx = ctx;
@@ -68,6 +72,19 @@ export class ObjectSockets<C extends LinkedCore> {
     return this.#tagged(this.#config.client, about);
   }
 
+  /** From whom a client came, if that was said when it was accepted. */
+  senderOf(socket: HibernatingPeer): string | undefined {
+    if (!(socket instanceof WebSocket)) return undefined;
+    const known = this.#senders.get(socket);
+    if (known !== undefined) return known.sender;
+    const sender = this.#ctx
+      .getTags(socket)
+      .find((tag) => tag.startsWith(FROM))
+      ?.slice(FROM.length);
+    this.#senders.set(socket, { sender });
+    return sender;
+  }
+
   /** When a client last sent a ping, by the machine's clock. */
   pingedAt(socket: HibernatingPeer): number | undefined {
     return socket instanceof WebSocket
@@ -75,15 +92,16 @@ export class ObjectSockets<C extends LinkedCore> {
       : undefined;
   }
 
-  /** Answers a client's upgrade. */
-  acceptClient(protocol: string | null, opened: (socket: WebSocket) => void): Response {
+  /** Answers a client's upgrade. `sender`: from whom it came, if that counts and stands on nothing else of it. */
+  acceptClient(protocol: string | null, opened: (socket: WebSocket) => void, sender?: string): Response {
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
-    return this.#accept(this.#config.client, opened, headers);
+    const tags = [this.#config.client, ...(sender === undefined ? [] : [FROM + sender])];
+    return this.#accept(tags, opened, headers);
   }
 
   /** Answers a shard's. */
   acceptLink(core: C): Response {
-    return this.#accept(LINK, (socket) => core.linkOpened(socket));
+    return this.#accept([LINK], (socket) => core.linkOpened(socket));
   }
 
   message(socket: WebSocket, data: string | ArrayBuffer): void {
@@ -132,9 +150,9 @@ export class ObjectSockets<C extends LinkedCore> {
     return isMissing ? [...all, about] : all;
   }
 
-  #accept(tag: string, opened: (socket: WebSocket) => void, headers?: Record<string, string>): Response {
+  #accept(tags: string[], opened: (socket: WebSocket) => void, headers?: Record<string, string>): Response {
     const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server, [tag]);
+    this.#ctx.acceptWebSocket(server, tags);
     opened(server);
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

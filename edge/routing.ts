@@ -16,6 +16,8 @@ const MAX_SHARDS = 64;
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
+/** Left out where it doesn't count from whom something came. */
+const SENDER = "Distributary-Sender";
 /** Of the headers of a request that becomes a WebSocket. */
 const UPGRADE = { Upgrade: "websocket" };
 
@@ -104,6 +106,8 @@ export type ObjectRequest =
       readonly publishes: boolean;
       /** The object is to take it whatever its key has: there is no room for it elsewhere. */
       readonly isSure: boolean;
+      /** From whom it came, if that counts. */
+      readonly sender: string | undefined;
     }
   | { readonly kind: "link"; readonly path: string };
 
@@ -120,6 +124,7 @@ export interface SubscribeMore {
   readonly publishes?: boolean;
   readonly occupancy?: true | undefined;
   readonly isSure?: boolean;
+  readonly sender?: string | undefined;
 }
 
 /** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */
@@ -128,7 +133,7 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
-  { publishes, occupancy, isSure }: SubscribeMore = {},
+  { publishes, occupancy, isSure, sender }: SubscribeMore = {},
 ): Request {
   const query = new URLSearchParams({ path });
   if (publishes) query.set("publish", "1");
@@ -139,6 +144,7 @@ function subscribeRequest(
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
   if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
+  if (sender !== undefined) headers.set(SENDER, sender);
   return new Request(`https://object/subscribe?${query}`, { headers });
 }
 
@@ -191,9 +197,14 @@ export function isForARoom(answer: Response): boolean {
   return answer.headers.has(ROOM);
 }
 
-/** Asks the room of a key to take a subscriber. */
-export async function openInRoom(env: Env, path: string, ...how: SubscribeHow): Promise<Response> {
-  const room = roomOf(path, requireShards(env), roomCount(env.ROOMS));
+/** Asks the room of a key to take a subscriber. `guesser`: as with `roomOf`. */
+export async function openInRoom(
+  env: Env,
+  path: string,
+  guesser: string | undefined,
+  ...how: SubscribeHow
+): Promise<Response> {
+  const room = roomOf(path, requireShards(env), roomCount(env.ROOMS), guesser);
   return relayStub(env, room).fetch(subscribeRequest(path, ...how));
 }
 
@@ -233,6 +244,7 @@ function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscr
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
     publishes: searchParams.get("publish") === "1",
     isSure: searchParams.has(SURE),
+    sender: request.headers.get(SENDER) ?? undefined,
   };
 }
 
@@ -251,7 +263,6 @@ export type RelayRequest =
 
 const RELAY_LINK = "https://relay/link";
 const TOKENS_COUNT = "tokens-count";
-const SENDER = "Distributary-Sender";
 
 /** Where an object of many endpoints is made, if there is none of that name yet: near those who connect to it. */
 function relayStub(env: Env, name: string, hint?: DurableObjectLocationHint): DurableObjectStub {

@@ -99,6 +99,8 @@ export const TIME_LIMITS = {
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */
   renewalMs: 5_000,
+  /** A sender that the platform gives no ticket of frames is refused for so long (S20). */
+  ticketAgainMs: 10_000,
   /** An object of many endpoints writes its rows when nothing has happened for so long (L14). */
   relayQuietMs: 5_000,
   /** Less than that isn't a clock that was set back. */

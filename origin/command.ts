@@ -16,6 +16,7 @@ import type { Status } from "./operate/status.ts";
 import { Origin } from "./origin.ts";
 import type { Sink } from "./publish/sink.ts";
 import { type Config, readConfig, secretsOf } from "./settings/config.ts";
+import { type Edge, edgeName } from "./settings/edges.ts";
 import { type Renewable, Renewal, readRenewed } from "./settings/renewable.ts";
 import { Secrets, secretsIn } from "./settings/secrets.ts";
 import type { Source } from "./source/source.ts";
@@ -84,10 +85,10 @@ function renewed(config: Config, log: Log, secrets: Secrets): Config {
     });
     return () => renewal.current();
   };
-  const { uplinkKeyFile, kafka } = config;
+  const { edgesInFile, kafka } = config;
   return {
     ...config,
-    ...(uplinkKeyFile && { currentUplinkKey: renewing(uplinkKeyFile) }),
+    ...(edgesInFile && { currentEdges: renewing(edgesInFile) }),
     kafka: kafka && withRenewal(kafka, renewing),
   };
 }
@@ -108,17 +109,28 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   const log = meter.log(output);
   const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
+  let { edges } = config;
+  if (config.edgesChange)
+    process.on("SIGHUP", async () => {
+      edges = await asFileHasThem(config);
+      origin?.changeEdges(edges);
+    });
   const listener = await openOperatorPort(config, meter, log, () => origin?.status());
   const { source, openSink, close } = await openLog(config, log);
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    origin = new Origin(config, config.status === undefined ? source : meter.source(source), openSink, log);
-    const { name, slice, edgeUrl, streams, kafka } = config;
+    origin = new Origin(
+      { ...config, edges },
+      config.status === undefined ? source : meter.source(source),
+      openSink,
+      log,
+    );
+    const { name, slice, streams, kafka } = config;
     const from = kafka?.brokers ?? "the embedded log";
     log("started", {
       name,
       slice: isWhole(slice) ? undefined : formatSlice(slice),
-      edge: edgeUrl.origin,
+      edges: edges.map(edgeName),
       from,
       streams: streams.all.map(({ topic }) => topic),
     });
@@ -143,6 +155,13 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
     rebuiltAt = performance.now();
     tellOfDamage(error, log);
   }
+}
+
+/** Never rejects. */
+async function asFileHasThem({ edges, currentEdges }: Config): Promise<readonly Edge[]> {
+  // A read that is under way may have begun before the file was replaced.
+  await currentEdges?.();
+  return (await currentEdges?.()) ?? edges;
 }
 
 /** An index may turn out to be damaged only when the last of it is written: the next run builds it anew. */

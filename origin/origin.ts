@@ -21,9 +21,10 @@ import { Forwarder } from "./reading/forwarder.ts";
 import { Partitions } from "./reading/partitions.ts";
 import { Progress } from "./reading/progress.ts";
 import type { Config } from "./settings/config.ts";
+import type { Edge } from "./settings/edges.ts";
 import type { Source } from "./source/source.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
-import { Uplinks } from "./uplink/uplinks.ts";
+import { Edges } from "./uplink/edges.ts";
 import { ANSWER_BOUNDS } from "./watch/answer-bounds.ts";
 import { Replays } from "./watch/replays.ts";
 import { WatchList } from "./watch/watch-list.ts";
@@ -41,7 +42,7 @@ export class Origin {
   readonly #watchList: WatchList;
   readonly #replays: Replays;
   readonly #consumer: Consumer;
-  readonly #uplinks: Uplinks;
+  readonly #edges: Edges;
   readonly #publisher: Publisher | undefined;
   readonly #publishes: PublishDoor;
   #tick: NodeJS.Timeout | undefined;
@@ -102,16 +103,14 @@ export class Origin {
     this.#publishes = new PublishDoor({
       streams,
       publisher: this.#publisher,
-      announce: (writing) => this.#uplinks.tellWriting(writing),
+      announce: (writing) => this.#edges.tellWriting(writing),
       log,
       now: () => performance.now(),
       wall: Date.now,
     });
-    this.#uplinks = new Uplinks({
+    this.#edges = new Edges(config.edges, {
       ...ports,
-      edgeUrl: config.edgeUrl,
-      key: config.uplinkKey,
-      ...(config.currentUplinkKey && { currentKey: config.currentUplinkKey }),
+      ...(config.currentEdges && { current: config.currentEdges }),
       slice: config.slice,
       watchList: this.#watchList,
       publishes: this.#publishes,
@@ -138,7 +137,7 @@ export class Origin {
       fatal: failed.resolve,
     });
     this.#consumer.start();
-    this.#uplinks.start();
+    this.#edges.start();
     this.#tickIn(TIME_LIMITS.indexTickMs, failed.resolve);
     this.#status = setInterval(() => {
       if (needsAttention(this.status())) this.#logStatus();
@@ -163,14 +162,17 @@ export class Origin {
       topics: this.#partitions.topics,
       watched: this.#watchList.size,
       watchCounts: this.#watchList.counts,
-      uplinks: this.#uplinks.facts(),
-      sentBytes: this.#uplinks.sentBytes,
+      edges: this.#edges.facts(),
       publishCounts: this.#publishes.counts,
       index: this.#index.facts(),
       indexError: this.#indexError,
       now: Date.now(),
       elapsed: performance.now(),
     });
+  }
+
+  changeEdges(edges: readonly Edge[]): void {
+    this.#edges.change(edges);
   }
 
   /** Closes the sockets, and writes everything that was read to the index. Takes 1.5 s at most, and the disk's time. */
@@ -186,13 +188,13 @@ export class Origin {
 
   /** What is watched is forwarded until another origin does it, if there is one. */
   async #letGo(): Promise<void> {
-    await this.#uplinks.leave();
-    await Promise.all([this.#consumer.stop(), this.#uplinks.stop(), this.#publisher?.close()]);
+    await this.#edges.leave();
+    await Promise.all([this.#consumer.stop(), this.#edges.stop(), this.#publisher?.close()]);
   }
 
   #tellReadiness(): void {
     const { ready } = this.#partitions;
-    if (this.#uplinks.setReady(ready)) this.#logStatus();
+    if (this.#edges.setReady(ready)) this.#logStatus();
   }
 
   #logStatus(): void {

@@ -1,9 +1,10 @@
 /**
  * How much a connection may ask, and how many of them a principal may have at one object: S20 of PROTOCOL.md. What is used
- * up is kept in memory only: an object that sleeps was asked little.
+ * up is kept in memory only: an object that sleeps was asked little. What all sockets of one sender may is in sender-spending.ts.
  */
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { Bucket, type Rate } from "../access/rate.ts";
+import type { SenderSpending } from "./sender-spending.ts";
 
 export interface ConnectionLimits {
   /** All frames that the runtime doesn't answer by itself. */
@@ -22,13 +23,6 @@ export interface ConnectionLimits {
 export interface ConnectLimits extends ConnectionLimits {
   /** Of a connection. */
   readonly subscriptions: number;
-}
-
-/** Of all connections of one sender together. */
-export interface SenderLimits {
-  /** Subscribes, unsubscribes, and tokens that are renewed. */
-  readonly asks: Rate;
-  readonly publishes: Rate;
 }
 
 /** Whole numbers. A client that means well says far less. */
@@ -124,6 +118,13 @@ export function connectionLimits(settings: ConnectionSettings): ConnectionLimits
 /** Whoever goes on all the same is closed: a connection that is refused more often than this. */
 const REFUSALS: Rate = { perSecond: 1, burst: 100 };
 
+/** Whose sockets are counted together. */
+export interface Senders<S> {
+  /** undefined if that is nobody, or isn't known. */
+  senderOf(socket: S): string | undefined;
+  readonly spending: SenderSpending;
+}
+
 interface Used {
   readonly messages: Bucket;
   readonly asks: Bucket;
@@ -133,21 +134,29 @@ interface Used {
 
 export class Spending<S extends object> {
   readonly #limits: ConnectionLimits;
+  readonly #senders: Senders<S> | undefined;
   /** Of sockets that have said anything. */
   readonly #used = new WeakMap<S, Used>();
 
-  constructor(limits: ConnectionLimits) {
+  /** @param senders undefined: no sockets are counted together. */
+  constructor(limits: ConnectionLimits, senders?: Senders<S>) {
     this.#limits = limits;
+    this.#senders = senders;
   }
 
   /** 0 if one more, or one that counts as several, may pass now; else the milliseconds until it may. */
   take(socket: S, what: "messages" | "asks" | "publishes", now: number, count = 1): number {
-    return this.#of(socket)[what].take(now, count);
+    const own = this.#of(socket)[what].take(now, count);
+    const sender = this.#senders?.senderOf(socket);
+    if (own > 0 || sender === undefined) return own;
+    return this.#senders?.spending.take(sender, what, count) ?? 0;
   }
 
   /** Notes that something was refused. False if that was too often. */
   bears(socket: S, now: number): boolean {
-    return this.#of(socket).refusals.take(now) === 0;
+    const own = this.#of(socket).refusals.take(now) === 0;
+    const sender = this.#senders?.senderOf(socket);
+    return sender === undefined ? own : this.#senders?.spending.bears(sender) !== false && own;
   }
 
   #of(socket: S): Used {

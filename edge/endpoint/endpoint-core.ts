@@ -21,7 +21,7 @@ import {
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
-import { type ConnectionLimits, Spending } from "./connection-limits.ts";
+import { type ConnectionLimits, type Senders, Spending } from "./connection-limits.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
@@ -55,6 +55,8 @@ export interface EndpointConfig extends EndpointStateConfig {
   /** That of the path. */
   readonly shard: number;
   readonly limits: ConnectionLimits;
+  /** undefined: no sockets are counted together. */
+  readonly senders?: Senders<HibernatingPeer>;
   readonly publishing: Omit<PublishRightsConfig, "path"> & { readonly maxBytes: number };
 }
 
@@ -86,13 +88,13 @@ export class EndpointCore {
 
   constructor(
     ports: EndpointPorts,
-    { shard, limits, publishing, ...config }: EndpointConfig,
+    { shard, limits, senders, publishing, ...config }: EndpointConfig,
     survivors: Survivors,
   ) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;
-    this.#spending = new Spending(limits);
+    this.#spending = new Spending(limits, senders);
     this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: (socket) => ports.pingedAt(socket),

@@ -34,6 +34,7 @@ import { connectionLimits, subscribersPerObject } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 import { holderOf } from "./holder.ts";
 import { verifyRenewal } from "./renewal-access.ts";
+import { ofSingleEndpoints } from "./senders.ts";
 
 type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
 
@@ -110,7 +111,11 @@ export class EndpointObject extends DurableObject<Env> {
     const shard = shardOf(path, requireShards(this.env));
     const limits = connectionLimits(this.env);
     const publishing = { by: stream.publish, maxBytes: publishMaxBytes(this.env) };
-    const config = { path, shard, window, replays, hidesOccupancy, limits, publishing };
+    const senders = {
+      senderOf: (socket: HibernatingPeer) => this.#sockets.senderOf(socket),
+      spending: ofSingleEndpoints(this.env),
+    };
+    const config = { path, shard, window, replays, hidesOccupancy, limits, senders, publishing };
     return new EndpointCore(ports, config, { links, subscribers });
   }
 
@@ -130,13 +135,15 @@ export class EndpointObject extends DurableObject<Env> {
 
   async #subscribe(core: EndpointCore, wants: Subscribe, protocol: string | null): Promise<Response> {
     if (core.isIdle && !wants.isSure && (await this.#isForItsRoom(wants))) return toItsRoom();
-    const { from, principal, publishes, occupancy } = wants;
+    const { from, principal, publishes, occupancy, sender } = wants;
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
     const refusal = holder && core.refusalOf(holder);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
     if (core.subscribers >= subscribersPerObject(this.env)) return crowdedResponse();
-    return this.#sockets.acceptClient(protocol, (socket) =>
-      core.subscribe(socket, from, holder, publishes, occupancy),
+    return this.#sockets.acceptClient(
+      protocol,
+      (socket) => core.subscribe(socket, from, holder, publishes, occupancy),
+      sender,
     );
   }
 

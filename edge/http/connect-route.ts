@@ -5,17 +5,15 @@
 import type { Stream } from "../../shared/config/streams.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
-import { hashOfName } from "../access/name-hash.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import type { Principal } from "../principal.ts";
 import { readClient, relayCount, relayOf } from "../relay/place.ts";
 import { openConnection } from "../routing.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { regionOfClient } from "./region.ts";
 import { senderOf } from "./sender.ts";
-import { areSet } from "./sender-limits.ts";
+import { countedSender } from "./sender-limits.ts";
 import { chooseProtocol } from "./upgrades.ts";
 
 export async function connect(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
@@ -28,7 +26,7 @@ export async function connect(request: Request, env: Env, known: Known): Promise
   const answer = await openConnection(env, await relayFor(request, env), protocol, {
     principal,
     tokensCount,
-    sender: await countedSender(request, principal, env),
+    sender: await countedSender(senderOf(request, principal, env), env),
   });
   return answer.status === 101 ? answer : refusalOf(answer);
 }
@@ -50,14 +48,6 @@ function refusalFor({ principal, tokensCount }: Known) {
     code: "no_token",
     message: "no topic is public: without a token nothing can be followed, or published",
   } as const;
-}
-
-/** Whose connections are counted together, in a name that says nothing else of it; undefined if they aren't counted. */
-async function countedSender(request: Request, principal: Principal, env: Env): Promise<string | undefined> {
-  const sender = senderOf(request, principal, env);
-  // As with quotas: what comes from this machine has none unless one is set.
-  const isCounted = sender !== undefined && (!sender.isOwn || areSet(env));
-  return isCounted ? hashOfName(sender.key) : undefined;
 }
 
 async function relayFor(request: Request, env: Env) {

@@ -16,6 +16,7 @@ import { Guessers } from "./guessers.ts";
 import { lead } from "./leading.ts";
 import { regionOfClient } from "./region.ts";
 import { type Sender, senderOf } from "./sender.ts";
+import { countedSender } from "./sender-limits.ts";
 
 const clock = new SteadyClock(() => Date.now());
 const crowds = new Crowds();
@@ -39,19 +40,20 @@ export async function openWhereRoom(
   ...how: SubscribeHow
 ): Promise<Response> {
   const now = clock.now();
-  const [from, protocol, principal, more] = how;
+  const [from, protocol, principal, asked] = how;
+  const more = { ...asked, sender: await countedSender(sender, env) };
+  const isGuess = sender !== undefined && guessers.has(sender, now) && roomCount(env.ROOMS) > 0;
   const answer = await lead<Response>({
     own(object, isSure) {
       const relay = object === 0 ? undefined : { name: `${region}-${object - 1}`, hint: region };
-      const asked = isSure ? { ...more, isSure } : more;
-      return openSubscription(env, path, relay, from, protocol, principal, asked);
+      return openSubscription(env, path, relay, from, protocol, principal, { ...more, isSure });
     },
-    room: () => openInRoom(env, path, ...how),
+    room: () => openInRoom(env, path, isGuess ? sender.key : undefined, from, protocol, principal, more),
     isCrowded,
     isForARoom,
     full: crowds.full(path, region, now),
     isFull: (full) => crowds.note(path, region, full, clock.now()),
-    isGuess: sender !== undefined && guessers.has(sender, now) && roomCount(env.ROOMS) > 0,
+    isGuess,
     missed: () => sender && guessers.missed(sender, clock.now()),
   });
   return answer ?? errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");

@@ -45,7 +45,7 @@ export interface RateLimiter {
 }
 
 export type QuotaEnv = QuotaSettings & {
-  readonly [Name in (typeof BINDING_OF)[Counted]]?: RateLimiter;
+  readonly [Name in (typeof BINDING_OF)[Counted] | "FRAMES"]?: RateLimiter;
 };
 
 const MINUTE_SECONDS = 60;

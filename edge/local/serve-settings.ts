@@ -14,7 +14,7 @@ import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
-import { SENDER_SETTING, senderLimits } from "../http/sender-limits.ts";
+import { SENDER_SETTINGS, senderLimits } from "../http/sender-limits.ts";
 import { ROOMS_SETTING, roomCount } from "../relay/rooms.ts";
 import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
@@ -79,7 +79,8 @@ export const command = {
     REPLAYS_PER_MINUTE: { means: QUOTA_SETTINGS.REPLAYS_PER_MINUTE.means },
     READS_PER_MINUTE: { means: QUOTA_SETTINGS.READS_PER_MINUTE.means },
     PUBLISHES_PER_MINUTE: { means: QUOTA_SETTINGS.PUBLISHES_PER_MINUTE.means },
-    CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTING.CONNECT_SUBSCRIBES_PER_MINUTE.means },
+    FRAMES_PER_MINUTE: { means: SENDER_SETTINGS.FRAMES_PER_MINUTE.means },
+    CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTINGS.CONNECT_SUBSCRIBES_PER_MINUTE.means },
     PROXIES: {
       means:
         "Addresses of proxies, with commas between: whom they ask for, by X-Forwarded-For, has the quotas.",
@@ -133,7 +134,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
   const told = {
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
-    ...pick(values, Object.keys(SENDER_SETTING)),
+    ...pick(values, Object.keys(SENDER_SETTINGS)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, Object.keys(ROOMS_SETTING)),

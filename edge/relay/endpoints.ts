@@ -48,6 +48,13 @@ export interface EndpointsPorts<S extends Peer>
   publishesTo(shard: number): boolean;
 }
 
+export interface EndpointsConfig {
+  /** What windows may take, in bytes. */
+  readonly windowBytes: number;
+  /** For how many milliseconds what shards are asked about endpoints is gathered; 0: not at all. */
+  readonly gatherMs: number;
+}
+
 /** What a shard says that is about no endpoint. */
 export type SaidByShard = Extract<LinkDown, { kind: "wake" | "checked" | "revoke" | "revocations" }>;
 
@@ -79,11 +86,10 @@ export class Endpoints<S extends Peer> {
   /** Whether one was forgotten in the present event. */
   #hasDropped = false;
 
-  /** @param windowBytes What windows may take. */
-  constructor(ports: EndpointsPorts<S>, windowBytes: number, kept: EndpointsKept<S>) {
+  constructor(ports: EndpointsPorts<S>, { windowBytes, gatherMs }: EndpointsConfig, kept: EndpointsKept<S>) {
     this.#ports = ports;
     this.#windows = new WindowBudget(windowBytes);
-    this.links = new ShardLinks(ports, kept.links, (shard) => this.#gaveUp(shard));
+    this.links = new ShardLinks(ports, kept.links, (shard) => this.#gaveUp(shard), gatherMs);
     const subscribers = new Map<string, (readonly [S, SubscriptionFacts])[]>();
     for (const [path, subscriber, facts] of kept.subscribers) {
       const one = [subscriber, facts] as const;
@@ -236,7 +242,7 @@ export class Endpoints<S extends Peer> {
         // They are counted as they leave, several of these in one.
         sent: () => undefined,
         answered: (how) => ports.answered(how),
-        ask: (frame) => this.links.say(shard, frame),
+        ask: (frame) => this.links.ask(shard, frame),
         keep: (subscriber, kept) => ports.keep(subscriber, path, kept),
       },
       config,

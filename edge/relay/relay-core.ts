@@ -14,20 +14,21 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import type { ConnectLimits, SenderLimits } from "../endpoint/connection-limits.ts";
+import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import { Publishes } from "../endpoint/publishes.ts";
 import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import type { SenderSpending } from "../endpoint/sender-spending.ts";
 import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
-import { Endpoints, type EndpointsKept } from "./endpoints.ts";
+import { Endpoints, type EndpointsConfig, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
@@ -36,7 +37,6 @@ import { Newcomers } from "./newcomers.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
-import { RelaySpending } from "./spending.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   /** Milliseconds since 1970; they never go back. */
@@ -65,11 +65,9 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   readonly rows: RelayRows;
 }
 
-export interface RelayConfig extends FollowBounds {
+export interface RelayConfig extends FollowBounds, EndpointsConfig {
   readonly limits: ConnectLimits;
-  readonly bySender: SenderLimits;
-  /** What windows may take, in bytes. */
-  readonly windowBytes: number;
+  readonly bySender: SenderSpending;
   /** Of a value that is published, in bytes. */
   readonly publishBytes: number;
 }
@@ -79,6 +77,8 @@ export interface UrlSubscribe {
   readonly path: string;
   readonly from: Position | undefined;
   readonly occupancy?: true | undefined;
+  /** From whom it came, if that counts. */
+  readonly sender?: string | undefined;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -97,7 +97,7 @@ export class RelayCore {
   readonly #tokens: Tokens<Connection, Granted>;
   readonly #unsent: Unsent<Connection>;
   readonly #pacer: Pacer<Connection>;
-  readonly #spending: RelaySpending;
+  readonly #spending: Spending<HibernatingPeer>;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #publishes: Publishes<Connection>;
@@ -111,7 +111,10 @@ export class RelayCore {
   constructor(ports: RelayPorts, config: RelayConfig, survivors: RelaySurvivors) {
     this.#ports = ports;
     this.#config = config;
-    this.#spending = new RelaySpending(config.limits, config.bySender);
+    this.#spending = new Spending(config.limits, {
+      senderOf: (socket) => this.#connections.get(socket)?.sender,
+      spending: config.bySender,
+    });
     this.#unsent = new Unsent(this.#unsentPorts());
     this.#tokens = this.#createTokens();
     this.#publishes = this.#createPublishes();
@@ -195,8 +198,8 @@ export class RelayCore {
 
   /** S1: the same, of one endpoint. */
   subscribe(socket: HibernatingPeer, subscribe: UrlSubscribe, right: Right, holder?: Holder): void {
-    const { path, from, occupancy } = subscribe;
-    const connection = this.#admit(socket, right, holder, { only: path });
+    const { path, from, occupancy, sender } = subscribe;
+    const connection = this.#admit(socket, right, holder, { only: path, sender });
     this.#follows.subscribe(connection, { endpoint: path, id: URL_SUBSCRIBE_ID, from, occupancy });
     this.#settle();
   }
@@ -258,7 +261,7 @@ export class RelayCore {
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
-    const { only, right } = connection;
+    const { socket, only, right } = connection;
     const publishes =
       only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
     const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
@@ -266,8 +269,8 @@ export class RelayCore {
       messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
       // One that may not publish is asked for its frames, whatever they say.
       waitMs: (what, count) =>
-        this.#spending.take(connection, what === "publishes" && !publishes ? "messages" : what, now, count),
-      bears: () => this.#spending.bears(connection, now),
+        this.#spending.take(socket, what === "publishes" && !publishes ? "messages" : what, now, count),
+      bears: () => this.#spending.bears(socket, now),
       subscribe: (said) => this.#follows.subscribe(connection, said),
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
@@ -418,7 +421,7 @@ export class RelayCore {
         published: (answer) => this.#publishes.answered(answer),
         publishesTo: (shard) => this.#publishes.uses(shard),
       },
-      this.#config.windowBytes,
+      this.#config,
       { links, facts, subscribers: this.#following() },
     );
   }

@@ -13,10 +13,10 @@ import { connectionLimits, connectLimits } from "../endpoint/connection-limits.t
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
+import { ofAnObject, ofSingleEndpoints } from "../endpoint/senders.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
-import { senderLimits } from "../http/sender-limits.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { oldestOf } from "../oldest.ts";
@@ -30,6 +30,7 @@ import {
   requireShards,
   shardStub,
 } from "../routing.ts";
+import { gatherMs } from "../shard/links/gathering.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
@@ -95,10 +96,11 @@ export class RelayObject extends DurableObject<Env> {
     const config = {
       // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
       limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
-      bySender: senderLimits(env),
+      bySender: isRoom(name) ? ofSingleEndpoints(env) : ofAnObject(env),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
+      gatherMs: isRoom(name) ? gatherMs(env) : 0,
       publishBytes: publishMaxBytes(env),
     };
     const survivors = { links: this.#sockets.links(about), connections: this.#sockets.clients(about) };

@@ -22,12 +22,16 @@ export function roomCount(setting: string | undefined): number {
   return rooms;
 }
 
-/** @param rooms Of each shard, one at least. */
-export function roomOf(path: string, shards: number, rooms: number): string {
+/**
+ * @param rooms Of each shard, one at least.
+ * @param guesser Who makes keys up, if it is known to: all its keys of a shard have one room, so that it fills no others.
+ */
+export function roomOf(path: string, shards: number, rooms: number, guesser?: string): string {
   // A hash modulo a multiple of the shards tells the shard, too.
   const place = shardOf(path, shards * rooms);
   const shard = place % shards;
-  return `${NAME}${shard * rooms + Math.floor(place / shards)}`;
+  const number = guesser === undefined ? Math.floor(place / shards) : shardOf(guesser, rooms);
+  return `${NAME}${shard * rooms + number}`;
 }
 
 export function isRoom(name: string): boolean {

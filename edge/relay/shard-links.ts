@@ -1,6 +1,6 @@
 /**
  * The links of an object that holds many endpoints: one to each shard that it needs, each sought while it is needed (L1), and
- * what is said on each in one event leaves as one message (L12).
+ * what is said on each in one event leaves as one message (L12). What a room asks is gathered beyond that (L16).
  */
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -8,19 +8,33 @@ import { type Message, packMessages } from "../../shared/protocol/message.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "../endpoint/object-links.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
+import { Gathering, type GatheringPorts } from "../shard/links/gathering.ts";
+
+export type ShardLinksPorts = LinkSeekerPorts & GatheringPorts;
 
 export class ShardLinks {
-  readonly #ports: LinkSeekerPorts;
+  readonly #ports: ShardLinksPorts;
   readonly #gaveUp: (shard: number) => void;
   readonly #links: ObjectLinks;
   readonly #seekers = new Map<number, LinkSeeker>();
-  readonly #unsaid = new Map<number, string[]>();
+  /** By shard. */
+  readonly #unsaid = new Map<number, { readonly frames: string[]; mayWait: boolean }>();
+  readonly #gathering: Gathering<number>;
 
-  /** @param gaveUp No link to a shard can be had. */
-  constructor(ports: LinkSeekerPorts, sockets: readonly HibernatingPeer[], gaveUp: (shard: number) => void) {
+  /**
+   * @param gaveUp No link to a shard can be had.
+   * @param gatherMs For how long what is asked is gathered.
+   */
+  constructor(
+    ports: ShardLinksPorts,
+    sockets: readonly HibernatingPeer[],
+    gaveUp: (shard: number) => void,
+    gatherMs: number,
+  ) {
     this.#ports = ports;
     this.#gaveUp = gaveUp;
     this.#links = new ObjectLinks(sockets);
+    this.#gathering = new Gathering(ports, gatherMs, (shard, frames) => this.#leave(shard, frames));
   }
 
   of(shard: number): ObjectLink | undefined {
@@ -40,13 +54,13 @@ export class ShardLinks {
     if (link === undefined) return undefined;
     this.rest(link.hello.shard);
     // What was to be said on the link before means nothing on this one.
-    this.#unsaid.delete(link.hello.shard);
+    this.#drop(link.hello.shard);
     return link;
   }
 
   remove(socket: HibernatingPeer): ObjectLink | undefined {
     const link = this.#links.remove(socket);
-    if (link !== undefined) this.#unsaid.delete(link.hello.shard);
+    if (link !== undefined) this.#drop(link.hello.shard);
     return link;
   }
 
@@ -63,26 +77,47 @@ export class ShardLinks {
     this.#seekers.delete(shard);
   }
 
-  /** Lost if there is no link: on the next one all is said anew. */
+  /** Leaves when the event ends. Lost if there is no link: on the next one all is said anew. */
   say(shard: number, frame: string): void {
-    if (this.#links.of(shard) === undefined) return;
-    const unsaid = this.#unsaid.get(shard);
-    if (unsaid === undefined) this.#unsaid.set(shard, [frame]);
-    else unsaid.push(frame);
+    this.#add(shard, frame, false);
   }
 
-  /** What isn't about an endpoint that is followed: it leaves at once. */
+  /** The same, of an endpoint that is followed: it may wait for others. */
+  ask(shard: number, frame: string): void {
+    this.#add(shard, frame, true);
+  }
+
+  /** What isn't about an endpoint that is followed: it leaves at once, behind what has waited. */
   pass(shard: number, message: Message): void {
+    this.#leave(shard, this.#gathering.take(shard));
     const link = this.#links.of(shard);
     if (link !== undefined) sendQuietly(link.socket, message);
   }
 
   flush(): void {
-    for (const [shard, frames] of this.#unsaid) {
-      const link = this.#links.of(shard);
-      if (link === undefined) continue;
-      for (const message of packMessages(frames, LIMITS.batchBytes)) sendQuietly(link.socket, message);
+    for (const [shard, { frames, mayWait }] of this.#unsaid) {
+      if (mayWait) this.#gathering.add(shard, frames);
+      else this.#leave(shard, [...this.#gathering.take(shard), ...frames]);
     }
     this.#unsaid.clear();
+  }
+
+  #add(shard: number, frame: string, mayWait: boolean): void {
+    if (this.#links.of(shard) === undefined) return;
+    const unsaid = this.#unsaid.get(shard) ?? { frames: [], mayWait };
+    this.#unsaid.set(shard, unsaid);
+    unsaid.frames.push(frame);
+    unsaid.mayWait &&= mayWait;
+  }
+
+  #leave(shard: number, frames: readonly Frame[]): void {
+    const link = this.#links.of(shard);
+    if (link === undefined) return;
+    for (const message of packMessages(frames, LIMITS.batchBytes)) sendQuietly(link.socket, message);
+  }
+
+  #drop(shard: number): void {
+    this.#unsaid.delete(shard);
+    this.#gathering.forget(shard);
   }
 }

@@ -58,7 +58,7 @@ export function uplinkFindings(facts: EdgeFacts, key: Pick<UplinkKey, "kid" | "n
       wrong(
         what,
         `what answers (status ${status}) is no edge of this software`,
-        "correct EDGE_URL; a proxy in between must pass /$/uplink on",
+        "correct its address; a proxy in between must pass /$/uplink on",
       ),
     ];
   const { version, shards } = answer.output;

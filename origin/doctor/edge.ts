@@ -18,13 +18,18 @@ export interface EdgeQuestion {
   readonly streams: Streams | undefined;
 }
 
-const BLAME = { address: "EDGE_URL", authorities: "NODE_EXTRA_CA_CERTS", tls: "use http://" };
+const BLAME = { address: "its address", authorities: "NODE_EXTRA_CA_CERTS", tls: "use http://" };
 /** There is no such shard, so that an upgrade that reaches the edge is answered with 404, and takes nothing over. */
 const NO_SHARD = 99;
 
+/** Each finding names the edge: there may be several. */
 export async function* examineEdge(question: EdgeQuestion): AsyncGenerator<Finding, void> {
-  const { edgeUrl, key, streams } = question;
-  const what = `edge ${edgeUrl.origin}`;
+  for await (const finding of findingsOf(question))
+    yield { ...finding, what: `${finding.what}, ${question.edgeUrl.origin}` };
+}
+
+async function* findingsOf({ edgeUrl, key, streams }: EdgeQuestion): AsyncGenerator<Finding, void> {
+  const what = "edge";
   const isSecure = edgeUrl.protocol === "https:";
   const port = Number(edgeUrl.port) || (isSecure ? 443 : 80);
   const host = edgeUrl.hostname.replace(/^\[|\]$/g, "");

@@ -202,7 +202,9 @@ export class BrokerConnection {
     const { name, silenceMs = SILENCE_MS } = request;
     const version = chosenVersion(name, versions, request.versions);
     // A broker that throttles has answered already, and won't listen meanwhile.
-    if (this.quietMs > 0) await setTimeout(this.quietMs, undefined, { signal: this.#closing.signal });
+    // Timers cut off parts of a millisecond, and may come too soon by as much.
+    while (this.quietMs > 0)
+      await setTimeout(Math.ceil(this.quietMs), undefined, { signal: this.#closing.signal });
     if (this.#throttle.isDeaf) this.close(new OtherWayError("the broker throttles this connection for long"));
     this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.

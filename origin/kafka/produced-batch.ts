@@ -67,11 +67,12 @@ export function producedBatch(
 function bodyOf(records: readonly ProducedRecord[]): Buffer {
   const lengths = records.map(lengthOf);
   const body = new Body(lengths.reduce((sum, length) => sum + sizeOf(length) + length, 0));
-  for (const [i, { key, value, headers }] of records.entries()) {
-    body.number(lengths[i] ?? 0);
+  let delta = 0;
+  for (const { key, value, headers } of records) {
+    body.number(lengths[delta] ?? 0);
     body.number(0); // attributes, of which there are none
     body.number(0); // time, after the batch's
-    body.number(i);
+    body.number(delta++);
     body.field(key);
     body.field(value);
     body.number(headers.length);

@@ -4,6 +4,7 @@
  */
 import { formatSlice } from "../../shared/protocol/slice.ts";
 import { isReady, type Partition } from "../reading/partitions.ts";
+import { isOpen } from "./samples.ts";
 import {
   heldSeconds,
   isHeldLong,
@@ -35,7 +36,7 @@ export function healthOf(status: Status | undefined): Health {
   return { ok: reasons.length === 0, body: { healthy: reasons.length === 0, reasons, index } };
 }
 
-/** Whether every partition has been read to the end that it had at start, and every shard has its uplink. */
+/** Whether every partition has been read to the end that it had at start, and every shard of every edge has its uplink. */
 export function readinessOf(status: Status | undefined): Health {
   if (status === undefined) return { ok: false, body: { ready: false, reasons: [NOT_RUNNING] } };
   const reasons = whyNotReady(status);
@@ -51,18 +52,20 @@ export function readinessOf(status: Status | undefined): Health {
       topics: status.topics,
       partitions: sorted.slice(0, LISTED).map((partition) => partitionBody(partition, status.elapsed)),
       partitionsNotListed: Math.max(0, sorted.length - LISTED),
-      shards: status.uplinks,
+      edges: status.edges.map(({ edge, uplinks }) => ({
+        edge,
+        open: uplinks.every(isOpen),
+        shards: uplinks,
+      })),
       watched: status.watched,
       index: totalsOf(status),
     },
   };
 }
 
-function whyNotReady({ topics, listing, partitions, uplinks }: Status): string[] {
+function whyNotReady({ topics, listing, partitions, edges }: Status): string[] {
   return [
-    ...uplinks
-      .filter(({ state }) => state !== "active" && state !== "standby")
-      .map(({ shard, reason }) => `shard ${shard} has no uplink${reason === undefined ? "" : `: ${reason}`}`),
+    ...edges.flatMap(whyNotOpen),
     ...(listing.isKnown ? [] : [`it isn't known yet which topics match patterns${why(listing.error)}`]),
     ...topics
       .filter(({ state }) => state === "unknown")
@@ -74,6 +77,13 @@ function whyNotReady({ topics, listing, partitions, uplinks }: Status): string[]
           `${topic}/${partition} is read up to ${next} of ${end}${why(trouble?.error)}`,
       ),
   ];
+}
+
+/** In one reason if the whole edge is away, so that others have room. */
+function whyNotOpen({ edge, uplinks }: Status["edges"][number]): string[] {
+  const closed = uplinks.filter((uplink) => !isOpen(uplink));
+  if (closed.length === uplinks.length) return [`there is no uplink to ${edge}${why(closed[0]?.reason)}`];
+  return closed.map(({ shard, reason }) => `there is no uplink to shard ${shard} of ${edge}${why(reason)}`);
 }
 
 /** Why records may exist that no subscriber sees, whether or not it is ready; what isn't read yet is told as such. */

@@ -53,6 +53,7 @@ export const EVENTS = {
     "a transaction that is open holds back what was written after it began; waiting for its end",
   ],
   records_let_go: ["info", "the transaction that held back records is over"],
+  edges_changed: ["info", "the edges that are dialled, as their file has them now"],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
   uplink_active: ["info", "this origin has taken over as the active one"],

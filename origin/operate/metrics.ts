@@ -12,13 +12,14 @@ import {
   MAX_TOPICS,
   type Metric,
   PARTITION,
+  perEdge,
   perPartition,
-  perShard,
   perTopic,
+  perUplink,
   readOf,
   type Sample,
   single,
-  told,
+  UPLINK,
 } from "./samples.ts";
 import { heldSeconds, lagOf, stateOf, totalsOf } from "./status.ts";
 
@@ -39,8 +40,8 @@ export const METRICS = {
   distributary_ready: {
     type: "gauge",
     labels: [],
-    help: "1 when all partitions have been read to the end that they had at start, and every shard has its uplink",
-    read: single(({ ready, uplinks }) => Number(ready && uplinks.every(isOpen))),
+    help: "1 when all partitions have been read to the end that they had at start, and every shard of every edge has its uplink",
+    read: single(({ ready, edges }) => Number(ready && edges.every(({ uplinks }) => uplinks.every(isOpen)))),
   },
   distributary_read_records_total: {
     type: "counter",
@@ -175,36 +176,37 @@ export const METRICS = {
   },
   distributary_uplink_sent_bytes_total: {
     type: "counter",
-    labels: [],
+    labels: ["edge"],
     help: "bytes sent on uplinks, with what WebSocket adds",
-    read: single(({ sentBytes }) => sentBytes),
+    read: perEdge(({ sentBytes }) => sentBytes),
   },
   distributary_uplink_open: {
     type: "gauge",
-    labels: ["shard"],
+    labels: UPLINK,
     help: "1 while the shard's uplink is open",
-    read: perShard((uplink) => Number(isOpen(uplink))),
+    read: perUplink((uplink) => Number(isOpen(uplink))),
   },
   distributary_uplink_backlog_bytes: {
     type: "gauge",
-    labels: ["shard"],
+    labels: UPLINK,
     help: "bytes not sent yet; past 16 MiB forwarding pauses",
-    read: perShard(({ backlogBytes }) => backlogBytes),
+    read: perUplink(({ backlogBytes }) => backlogBytes),
   },
   distributary_uplink_congestions_total: {
     type: "counter",
-    labels: [],
+    labels: ["edge"],
     help: "times that forwarding paused",
-    read: (scrape) => [[told("uplink_congested")(scrape)]],
+    read: perEdge(({ counts }) => counts.congested),
   },
   distributary_uplink_redials_total: {
     type: "counter",
-    labels: ["why"],
+    labels: ["edge", "why"],
     help: "times that an uplink was dialled again, or the edge asked again, because it was `closed` (or can't be reached) or `refused`",
-    read: (scrape) => [
-      [told("uplink_closed")(scrape), "closed"],
-      [told("uplink_refused")(scrape), "refused"],
-    ],
+    read: ({ status }) =>
+      (status?.edges ?? []).flatMap(({ edge, counts }): Sample[] => [
+        [counts.closed, edge, "closed"],
+        [counts.refused, edge, "refused"],
+      ]),
   },
   distributary_attaches_total: {
     type: "counter",

@@ -48,18 +48,24 @@ export const perTopic =
   ({ status }) =>
     (status?.topics ?? []).slice(0, MAX_TOPICS).map((one) => [value(one), one.topic]);
 
-export const perShard =
-  (value: (uplink: Status["uplinks"][number]) => number): Metric["read"] =>
+type Edge = Status["edges"][number];
+type Uplink = Edge["uplinks"][number];
+
+export const perEdge =
+  (value: (edge: Edge) => number): Metric["read"] =>
   ({ status }) =>
-    (status?.uplinks ?? []).map((one) => [value(one), String(one.shard)]);
+    (status?.edges ?? []).map((one) => [value(one), one.edge]);
 
-export const isOpen = ({ state }: Status["uplinks"][number]): boolean =>
-  state === "active" || state === "standby";
+export const UPLINK = ["edge", "shard"] as const;
 
-export const told =
-  (event: "uplink_congested" | "uplink_closed" | "uplink_refused") =>
-  ({ meter }: Scrape): number =>
-    meter.events.get(event) ?? 0;
+export const perUplink =
+  (value: (uplink: Uplink) => number): Metric["read"] =>
+  ({ status }) =>
+    (status?.edges ?? []).flatMap(({ edge, uplinks }) =>
+      uplinks.map((one): Sample => [value(one), edge, String(one.shard)]),
+    );
+
+export const isOpen = ({ state }: Uplink): boolean => state === "active" || state === "standby";
 
 export const readOf =
   (value: (counts: { records: number; bytes: number }) => number): Metric["read"] =>

@@ -4,7 +4,7 @@ import type { IndexFacts, PartitionFacts } from "../index/views.ts";
 import type { PublishCounts } from "../publish/door.ts";
 import { isReady, type Listing, type Partition, type Partitions } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { UplinkFacts } from "../uplink/uplinks.ts";
+import type { EdgeFacts } from "../uplink/edges.ts";
 import type { WatchCounts } from "../watch/counts.ts";
 
 /**
@@ -39,8 +39,7 @@ export interface Status {
   readonly topics: readonly TopicStatus[];
   readonly listing: Listing;
   readonly partitions: readonly Partition[];
-  readonly uplinks: readonly UplinkFacts[];
-  readonly sentBytes: number;
+  readonly edges: readonly EdgeFacts[];
   /** Endpoints. */
   readonly watched: number;
   readonly watchCounts: WatchCounts;

@@ -6,6 +6,8 @@
  */
 import { partitionOf } from "../../shared/core/partitioner.ts";
 
+const NONE: readonly number[] = [];
+
 export class Counts {
   /** For how long something that was published by an earlier count may come again. */
   readonly #keptMs: number;
@@ -49,7 +51,7 @@ export class Counts {
 
   /** Where else the same may have been published. */
   othersOf(key: Uint8Array, now: number): readonly number[] {
-    if (this.isSettled(now)) return [];
+    if (this.isSettled(now)) return NONE;
     const own = this.partitionOf(key);
     const others = new Set<number>();
     if (now < this.#unsureUntil)

@@ -10,7 +10,8 @@
  */
 import { createHmac } from "node:crypto";
 import type { RecordHeader } from "../source/source.ts";
-import { AS_TEXT, digestOf, type Field, FieldHmac } from "./field-hmac.ts";
+import { AS_TEXT, digestOf, FieldHmac } from "./field-hmac.ts";
+import { type Field, putBytesOf } from "./field-message.ts";
 
 /** Subscribers don't see it. No name of a header that comes over HTTP begins so. */
 export const MARK_HEADER = "$distributary";
@@ -22,7 +23,6 @@ const SECRET_AT = 1;
 const ID_AT = SECRET_AT + SECRET_NAME_BYTES;
 const FINGERPRINT_AT = ID_AT + HALF_BYTES;
 const MARK_BYTES = FINGERPRINT_AT + HALF_BYTES;
-const half = Buffer.alloc(HALF_BYTES);
 
 /** Who publishes, and what they call this publish: the same twice is one. */
 export interface PublishId {
@@ -60,31 +60,34 @@ interface Secret {
 }
 
 export class Marker {
-  readonly #secrets: readonly [Secret, ...Secret[]];
+  readonly #first: Secret;
+  readonly #others: readonly Secret[];
 
   /** @param secrets The first marks what is written; others are still recognised. */
   constructor(secrets: readonly [Uint8Array, ...Uint8Array[]]) {
     const [first, ...others] = secrets;
-    this.#secrets = [secretOf(first), ...others.map(secretOf)];
+    this.#first = secretOf(first);
+    this.#others = others.map(secretOf);
   }
 
   marksOf(content: PublishContent): Marks {
-    const [first, ...others] = this.#secrets;
-    return [markOf(first, content), ...others.map((secret) => markOf(secret, content))];
+    const mark = markOf(this.#first, content);
+    if (this.#others.length === 0) return [mark];
+    return [mark, ...this.#others.map((secret) => markOf(secret, content))];
   }
 
   headerOf({ id, fingerprint, secret }: Mark): RecordHeader {
     const bytes = Buffer.allocUnsafe(MARK_BYTES);
     bytes[0] = VERSION;
-    bytes.write(secret, SECRET_AT, AS_TEXT);
-    bytes.write(id, ID_AT, AS_TEXT);
-    bytes.write(fingerprint, FINGERPRINT_AT, AS_TEXT);
+    putBytesOf(secret, bytes, SECRET_AT);
+    putBytesOf(id, bytes, ID_AT);
+    putBytesOf(fingerprint, bytes, FINGERPRINT_AT);
     return [MARK_HEADER, bytes];
   }
 
   /** Whether what the secret of this name marked would be recognised if it came again. */
   recognises(name: string): boolean {
-    return this.#secrets.some((secret) => secret.name === name);
+    return this.#first.name === name || this.#others.some((secret) => secret.name === name);
   }
 }
 
@@ -112,8 +115,7 @@ function markOf({ hmac, name }: Secret, { topic, key, value, headers, id: of }: 
   return { secret: name, id, fingerprint: halfOf(digestOf(content)) };
 }
 
-/** Its first bytes. A part of a text would keep the whole in memory. */
+/** Its first bytes. The part of a text keeps the whole in memory: no longer than the publish is under way. */
 function halfOf(digest: string): string {
-  half.write(digest, AS_TEXT);
-  return half.toString(AS_TEXT);
+  return digest.slice(0, HALF_BYTES);
 }

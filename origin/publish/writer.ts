@@ -1,33 +1,16 @@
 /**
  * The one writer of one partition: claims it when something is first published there, and appends what comes in batches,
- * one after another. What arrives while a batch is under way goes with the next one; nothing is waited for. The
- * decisions are writer-states.ts's and the ledger's; this holds them to the log.
+ * one after another. What arrives while a batch is under way goes with the next one; nothing is waited for. What it does next
+ * is decided in writer-states.ts, and what publishes are answered in partition-publishes.ts; this holds both to the log.
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import type { WriterStanding } from "../../shared/protocol/publish.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Held, type HeldPorts } from "./held.ts";
-import type { Marks } from "./mark.ts";
-import {
-  CLOSED,
-  FULL,
-  LATE,
-  NOT_WRITER,
-  type PublishResult,
-  REUSED,
-  refusal,
-  UNKNOWN,
-  unlessUnknown,
-} from "./result.ts";
-import {
-  type BatchOutcome,
-  type Claim,
-  type ClaimRequest,
-  type KnownPublish,
-  type SinkBatch,
-  SinkError,
-} from "./sink.ts";
-import { isSame, type MarkedPublish, type Pending, type Room, Waiting } from "./waiting.ts";
+import { PartitionPublishes } from "./partition-publishes.ts";
+import { CLOSED, NOT_WRITER, type PublishResult, refusal } from "./result.ts";
+import { type Claim, type ClaimRequest, type KnownPublish, type SinkBatch, SinkError } from "./sink.ts";
+import type { MarkedPublish, Pending, Room } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
 export interface WriterPorts extends HeldPorts {
@@ -52,15 +35,9 @@ interface Sending {
 
 type State = WriterState<Held, Sending>;
 
-const FORGETS_NONE = refusal(
-  "overloaded",
-  "more was published here in the last 20 minutes than this origin can remember: try again later",
-);
-const IN_FLIGHT = refusal("in_flight", "the same publish is under way");
-
 export class PartitionWriter {
   readonly #ports: WriterPorts;
-  readonly #waiting: Waiting;
+  readonly #publishes: PartitionPublishes;
   readonly #closing = new AbortController();
   #state: State = { kind: "idle", failures: 0 };
   #timer: NodeJS.Timeout | undefined;
@@ -70,7 +47,7 @@ export class PartitionWriter {
 
   constructor(ports: WriterPorts) {
     this.#ports = ports;
-    this.#waiting = new Waiting(ports.room);
+    this.#publishes = new PartitionPublishes(ports.epoch, ports.room, ports.time);
   }
 
   get state(): State["kind"] {
@@ -79,19 +56,12 @@ export class PartitionWriter {
 
   /** Answers once, perhaps at once; by its deadline at the latest, if `expire` is called. */
   publish(publish: MarkedPublish): void {
-    const refused = this.#refused(publish);
+    const refused = this.#refusal;
     if (refused !== undefined) {
       publish.answer(refused);
       return;
     }
-    const before = this.#waiting.find(publish.marks);
-    if (before === undefined) this.#waiting.add(publish, this.#held);
-    else {
-      // Whoever asked first was told that the outcome isn't known: this one is told when it is.
-      before.answer = publish.answer;
-      before.deadline = publish.deadline;
-      before.until = publish.until;
-    }
+    if (!this.#publishes.take(publish, this.#held)) return;
     this.#step({ kind: "wanted" });
     this.#flush();
   }
@@ -114,7 +84,7 @@ export class PartitionWriter {
 
   /** Lets those go that wait to be written, and shall be elsewhere: in order. */
   takeOut(isElsewhere: (pending: Pending) => boolean): readonly MarkedPublish[] {
-    return this.#waiting.takeOut(isElsewhere);
+    return this.#publishes.takeOut(isElsewhere);
   }
 
   /** Whether this is the claim that this writer has. */
@@ -125,10 +95,8 @@ export class PartitionWriter {
   /** Answers those whose deadline has passed. */
   expire(now: number): void {
     const isLate = ({ deadline }: Pending) => deadline <= now;
-    this.#waiting.settleQueued(isLate, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
-    for (const pending of this.#sending?.pendings ?? []) {
-      if (isLate(pending)) tellUnknown(pending);
-    }
+    this.#publishes.giveUpWaiting(isLate);
+    this.#publishes.giveUp(this.#underWay, isLate);
   }
 
   close(): void {
@@ -136,52 +104,24 @@ export class PartitionWriter {
     clearTimeout(this.#timer);
     this.#letGo(this.#held);
     if (this.#state.kind === "claiming") this.#ports.announce(undefined);
-    this.#settleAll(CLOSED);
+    this.#publishes.end(this.#underWay, CLOSED);
   }
 
   get #held(): Held | undefined {
     return "held" in this.#state ? this.#state.held : undefined;
   }
 
-  get #sending(): Sending | undefined {
-    return "batch" in this.#state ? this.#state.batch : undefined;
+  /** Publishes that were sent, and whose outcome isn't known. */
+  get #underWay(): readonly Pending[] {
+    return "batch" in this.#state ? this.#state.batch.pendings : [];
   }
 
-  /** What it is answered at once; undefined if it is to be written, or is. */
-  #refused({ marks, bytes, isPromised, until }: MarkedPublish): PublishResult | undefined {
+  /** What all are answered just now; undefined if they aren't all refused. */
+  get #refusal(): PublishResult | undefined {
     const state = this.#state;
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;
-    if (state.kind === "barred") return barred(state.why);
-    const known = this.#known(marks) ?? this.#unpromised(isPromised, this.#held);
-    if (known !== undefined) return known;
-    const before = this.#waiting.find(marks);
-    if (before !== undefined) {
-      if (!isSame(before.marks, marks)) return REUSED;
-      return before.answer === undefined ? undefined : IN_FLIGHT;
-    }
-    if (until <= this.#ports.time()) return LATE;
-    if (!this.#waiting.hasRoomFor(bytes)) return FULL;
-    return this.#held?.hasRoom() === false ? FORGETS_NONE : undefined;
-  }
-
-  /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */
-  #known(marks: Marks): PublishResult | undefined {
-    const found = this.#held?.find(marks);
-    if (found === undefined || found.kind === "new") return undefined;
-    return found.kind === "done" ? this.#positionAt(found.offset) : REUSED;
-  }
-
-  /** What can't be kept isn't promised. */
-  #unpromised(isPromised: boolean, held: Pick<Held, "forgets"> | undefined): PublishResult | undefined {
-    const forgets = isPromised ? held?.forgets : undefined;
-    return forgets === undefined ? undefined : refusal("id_not_kept", forgets);
-  }
-
-  #positionAt(offset: number): PublishResult {
-    const position = `${this.#ports.epoch}:${offset}`;
-    const guarantee = this.#held?.claim.guarantee;
-    return guarantee === undefined ? { position } : { position, guarantee };
+    return state.kind === "barred" ? barred(state.why) : undefined;
   }
 
   #step(event: WriterEvent<Held, Sending>): void {
@@ -192,7 +132,11 @@ export class PartitionWriter {
     const held = "held" in before ? before.held : undefined;
     if (held !== this.#held) this.#letGo(held);
     if (before.kind === "claiming" && !("held" in after)) this.#ports.announce(undefined);
-    if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, event.kind);
+    // The next claim tells which of it was appended, and another writer's would, too.
+    if ("batch" in before && !("held" in after)) {
+      if (event.kind === "fenced") this.#publishes.leave(before.batch.pendings);
+      else this.#publishes.putBack(before.batch.pendings);
+    }
     this.#enter(after);
   }
 
@@ -221,11 +165,11 @@ export class PartitionWriter {
         this.#later(backoff(state.tries - 1, TIME_LIMITS.publishAgain, this.#ports.random()));
         break;
       case "barred":
-        this.#settleAll(barred(state.why));
+        this.#publishes.end(this.#underWay, barred(state.why));
         this.#later(backoff(state.failures - 1, TIME_LIMITS.publishClaimAgain, this.#ports.random()));
         break;
       case "resigned":
-        this.#settleAll(NOT_WRITER);
+        this.#publishes.end(this.#underWay, NOT_WRITER);
         break;
       case "idle":
         break;
@@ -241,16 +185,15 @@ export class PartitionWriter {
   #elapse(): void {
     const now = this.#ports.time();
     const isOver = ({ until }: Pending) => until <= now;
-    const pendings = this.#sending?.pendings ?? [];
-    for (const pending of pendings) if (isOver(pending)) tellUnknown(pending);
-    if (pendings.length === 0 || pendings.some(({ answer }) => answer !== undefined)) {
+    const isWanted = this.#publishes.giveUp(this.#underWay, isOver);
+    if (this.#underWay.length === 0 || isWanted) {
       this.#step({ kind: "elapsed" });
       return;
     }
     // It isn't sent again: the next claim tells what became of it. That isn't made before somebody wants it: this process may
     // have been stopped, and another have the partition.
-    this.#waiting.settleQueued(isOver, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
-    this.#step({ kind: this.#waiting.isEmpty ? "unwanted" : "stale" });
+    this.#publishes.giveUpWaiting(isOver);
+    this.#step({ kind: this.#publishes.isEmpty ? "unwanted" : "stale" });
   }
 
   /** Never rejects. */
@@ -302,106 +245,43 @@ export class PartitionWriter {
     }
     held.forget();
     const now = this.#ports.time();
-    const { forgets } = held;
-    while (!this.#waiting.isEmpty) {
-      const pendings = this.#waiting.take().filter((pending) => {
-        // By the same claim it can't have come into the log since: the same would have been found to be under way.
-        const found = pending.missingIn === held ? undefined : this.#known(pending.marks);
-        const known = found ?? this.#unpromised(pending.isPromised, { forgets });
-        const over = known ?? (pending.until <= now ? LATE : undefined);
-        if (over !== undefined) this.#waiting.settle(pending, over);
-        // What an earlier claim of this partition sent, and this one doesn't know, was never appended.
-        pending.isDoubtful = false;
-        return over === undefined;
-      });
-      if (pendings.length === 0) continue;
-      const batch = held.claim.batch(
-        pendings.map(({ record }) => record),
-        now,
-      );
-      this.#step({ kind: "sent", batch: { pendings, timestamp: held.time, batch } });
-      return;
-    }
+    const pendings = this.#publishes.next(held, now);
+    if (pendings.length === 0) return;
+    const records = pendings.map(({ record }) => record);
+    const batch = held.claim.batch(records, now);
+    this.#step({ kind: "sent", batch: { pendings, timestamp: held.time, batch } });
   }
 
   /** Never rejects. */
   async #send(sending: Sending, claim: Claim, isFirst: boolean): Promise<void> {
+    const { pendings, timestamp, batch } = sending;
     const isOver = ({ until }: Pending) => until <= this.#ports.time();
     // Of a batch that may be in the log none can be left out.
-    const isLate = () => (isFirst ? sending.pendings.some(isOver) : sending.pendings.every(isOver));
-    const outcome = await sending.batch.send(isLate);
-    if (this.#closing.signal.aborted || this.#held?.claim !== claim) return;
+    const isLate = () => (isFirst ? pendings.some(isOver) : pendings.every(isOver));
+    const outcome = await batch.send(isLate);
+    const held = this.#held;
+    if (this.#closing.signal.aborted || held?.claim !== claim) return;
     switch (outcome.kind) {
       case "appended":
         this.#failures = 0;
-        this.#appended(sending, outcome.offset);
+        this.#publishes.appended(pendings, outcome.offset, timestamp, held);
         return this.#step({ kind: "settled" });
       case "refused":
-        this.#refuse(sending.pendings, outcome);
+        this.#publishes.refused(pendings, outcome);
         return this.#step({ kind: "settled" });
       case "notNow":
-        this.#putBack(sending.pendings);
+        this.#publishes.putBack(pendings);
         return this.#step({ kind: "notNow" });
       case "unknown":
-        for (const pending of sending.pendings) pending.isDoubtful = true;
+        this.#publishes.doubt(pendings);
         return this.#step({ kind: "unknown" });
       case "stale":
-        for (const pending of sending.pendings) pending.isDoubtful = true;
+        this.#publishes.doubt(pendings);
         return this.#step({ kind: "stale" });
       case "fenced":
         return this.#step({ kind: "fenced" });
     }
   }
-
-  #appended({ pendings, timestamp }: Sending, first: number): void {
-    for (const [i, pending] of pendings.entries()) {
-      const offset = first + i;
-      const { id, fingerprint, secret } = pending.marks[0];
-      this.#held?.learn({ id, fingerprint, secret, offset, timestamp });
-      this.#waiting.settle(pending, this.#positionAt(offset));
-    }
-  }
-
-  #refuse(pendings: readonly Pending[], { why, message }: Extract<BatchOutcome, { kind: "refused" }>): void {
-    if (pendings.length > 1 && why !== "forbidden") {
-      // One of them is the reason, and the others are no worse for it.
-      for (const pending of pendings) pending.isAlone = true;
-      this.#waiting.putBack(pendings);
-      return;
-    }
-    const code = why === "tooLarge" ? "too_large" : why;
-    for (const pending of pendings) this.#waiting.settle(pending, refusal(code, message));
-  }
-
-  /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
-  #giveBack({ pendings }: Sending, why: WriterEvent<Held, Sending>["kind"]): void {
-    if (why !== "fenced") {
-      this.#putBack(pendings);
-      return;
-    }
-    for (const pending of pendings)
-      this.#waiting.settle(pending, unlessUnknown(pending.isDoubtful, NOT_WRITER));
-  }
-
-  /** Those for whom nobody waits any more were told that it isn't known, and aren't tried again. */
-  #putBack(pendings: readonly Pending[]): void {
-    for (const pending of pendings) if (pending.answer === undefined) this.#waiting.settle(pending, UNKNOWN);
-    this.#waiting.putBack(pendings.filter(({ answer }) => answer !== undefined));
-  }
-
-  #settleAll(result: PublishResult): void {
-    for (const pending of this.#sending?.pendings ?? []) this.#waiting.settle(pending, UNKNOWN);
-    this.#waiting.settleQueued(
-      () => true,
-      ({ isDoubtful }) => unlessUnknown(isDoubtful, result),
-    );
-  }
-}
-
-/** It stays under way. */
-function tellUnknown(pending: Pending): void {
-  pending.answer?.(UNKNOWN);
-  pending.answer = undefined;
 }
 
 const barred = ({ code, message }: Bar) => refusal(code, message);

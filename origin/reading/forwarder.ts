@@ -105,8 +105,8 @@ export class Forwarder {
     this.#ports.readinessChanged();
   }
 
-  /** The topic is about to be described; what is returned is to be called when it was. */
-  looks(topic: string): () => void {
+  /** The topic is about to be described; what is returned is to be called when it was, with what couldn't be seen of it. */
+  looks(topic: string): (unseen: readonly string[]) => void {
     return this.#ports.watchList.looks(topic);
   }
 

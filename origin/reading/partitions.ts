@@ -50,6 +50,11 @@ export function isStopped({ trouble }: Partition): boolean {
   return trouble?.kind === "stopped";
 }
 
+/** Whether it can't be read just now. */
+export function isRetried({ trouble }: Partition): boolean {
+  return trouble?.kind === "retried";
+}
+
 /** Whether what was read of it before is being read once more. */
 export function isReadAgain({ stage }: Partition): boolean {
   return stage.kind === "catchingUp" && stage.again;
@@ -217,7 +222,8 @@ export class Partitions {
     else if (state.heldSince === undefined || batch.endOffset > state.end) state.heldSince = this.#elapsed();
     state.heldBack = heldBack;
     state.next = batch.nextOffset;
-    state.end = batch.endOffset;
+    // The topic may have been looked at after the batch was asked for.
+    state.end = Math.max(state.end, batch.endOffset);
     state.trouble = undefined;
     if (state.stage.kind !== "catchingUp" || state.next < state.stage.target) return false;
     state.stage = READY;

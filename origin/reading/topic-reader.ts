@@ -73,7 +73,7 @@ export class TopicReader {
         const own = described?.filter(({ partition }) => hasPartition(slice, partition));
         const { infos, at } = await this.#placed(own, start);
         await this.#follow(infos, start, at, described?.length);
-        looked();
+        looked((infos ?? []).filter((info) => !isAvailable(info)).map(({ epoch }) => epoch));
         // What appears from now on was written while this origin was watching.
         start = "earliest";
         troubles.over(topic);

@@ -4,7 +4,6 @@
 import { join } from "node:path";
 import { readPublishSecrets } from "../../shared/config/publish-secrets.ts";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
-import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
 import { COMMANDS, typed } from "../../shared/node/commands.ts";
 import { type Command, readSettings, type Setting } from "../../shared/node/settings.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -12,17 +11,19 @@ import { formatSlice, parseSlice, type Slice, WHOLE } from "../../shared/protoco
 import { KAFKA_SETTINGS, readKafka } from "../kafka/config.ts";
 import type { KafkaSettings } from "../kafka/settings.ts";
 import { LEVELS, type Level } from "../operate/log.ts";
-import { type Reading, type Renewable, renewable } from "./renewable.ts";
+import { EDGE_SETTINGS, type Edge, type EdgesRead, readEdges, readText } from "./edges.ts";
+import type { Renewable } from "./renewable.ts";
 
 export interface Config {
-  readonly edgeUrl: URL;
-  /** As it was at start. It signs the origin's tokens (U1), and is never logged. */
-  readonly uplinkKey: UplinkKey;
-  /** Where it lies in a file. */
-  readonly uplinkKeyFile?: Renewable<UplinkKey>;
-  /** For an uplink that is about to be dialled, if it may have changed. Never rejects. */
-  readonly currentUplinkKey?: () => Promise<UplinkKey>;
-  /** The origin's, as its key has it; whatever takes the key's place bears it, too. */
+  /** Which it dials, as they were at start: one at least, each once. */
+  readonly edges: readonly Edge[];
+  /** If they, or their keys, lie in a file. */
+  readonly edgesInFile?: Renewable<readonly Edge[]>;
+  /** As the file has them now. Never rejects. */
+  readonly currentEdges?: () => Promise<readonly Edge[]>;
+  /** Whether edges come and go while it runs, as their file says. */
+  readonly edgesChange: boolean;
+  /** The origin's, as its keys have it; whatever takes a key's place bears it, too. */
   readonly name: string;
   /** Which partitions it reads. */
   readonly slice: Slice;
@@ -57,9 +58,11 @@ export type ConfigResult =
       /** There is no such flag, or it can't be given so: nothing was read. */
       readonly misused?: true;
       /** What could be read all the same. */
-      readonly readable: Partial<Config>;
+      readonly readable: Readable;
       readonly more?: More;
     };
+
+export type Readable = Partial<Omit<Config, "edges">> & { readonly edges?: EdgesRead["readable"] };
 
 /** As they were given: those of the command that are no origin's. */
 type More = Readonly<Record<string, string | undefined>>;
@@ -94,12 +97,7 @@ const command = ({ root }: Surroundings, { usage, does }: Usage) =>
     usage,
     does,
     settings: {
-      EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
-      UPLINK_KEY: {
-        means: `One of the edge's UPLINK_KEYS, as it stands there: ${UPLINK_KEY_FORM}. The name is this origin's; the secret has 32 bytes or more. Required, or a file.`,
-        secret: true,
-      },
-      UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
+      ...EDGE_SETTINGS,
       ORIGIN_SLICE: {
         means: `Which partitions it reads, of those that several origins share: k/n, slice k of n up to ${LIMITS.slices}, has partition p where p mod n = k - 1.`,
         default: formatSlice(WHOLE),
@@ -151,12 +149,9 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
     problems.push(`${name} ${problem}`);
   };
 
-  const edgeUrl = readEdgeUrl(raw("EDGE_URL"), (problem) => wrong("EDGE_URL", problem));
   const { readFile } = surroundings;
-  let name: string | undefined;
-  const key = renewable({ readFile, wrong }, (reading: Reading<Name>) => readKey(raw, reading, name));
-  const uplinkKey = key?.first;
-  name = uplinkKey?.name;
+  const { edges, readable: someEdges } = readEdges(raw, { readFile, wrong });
+  const name = edges?.first[0]?.key.name;
   const slice = parseSlice(values.ORIGIN_SLICE);
   if (slice === undefined)
     wrong(
@@ -177,8 +172,8 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
     wrong("PUBLISH_ID", "must be 1 to 100 of the characters A–Z, a–z, 0–9, -, _ and .");
 
   const dataDir = values.DATA_DIR;
-  if (problems.length > 0 || !edgeUrl || !uplinkKey || !name || !slice || !streams || !logLevel) {
-    const read = { name, slice, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
+  if (problems.length > 0 || !edges || !name || !slice || !streams || !logLevel) {
+    const read = { name, slice, dataDir, edges: someEdges, streams, status, kafka };
     const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
     const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
     return { kind: "problems", problems, readable, ...(more && { more }) };
@@ -186,17 +181,17 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   return {
     kind: "config",
     config: {
-      ...{ edgeUrl, uplinkKey, name, slice, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
-      ...{ publishSecrets, publishId },
-      ...(key !== undefined && key.files.size > 0 && { uplinkKeyFile: key }),
+      ...{ edges: edges.first, name, slice, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+      ...{ publishSecrets, publishId, edgesChange: raw("EDGES_FILE") !== undefined },
+      ...(edges.files.size > 0 && { edgesInFile: edges }),
     },
     ...(more && { more }),
   };
 }
 
 /** Texts that nobody may ever see. */
-export function secretsOf({ uplinkKey, kafka, publishSecrets }: Partial<Config>): readonly string[] {
-  const bytes = [...(uplinkKey ? [uplinkKey.secret] : []), ...(publishSecrets ?? [])];
+export function secretsOf({ edges = [], kafka, publishSecrets }: Readable): readonly string[] {
+  const bytes = [...edges.flatMap(({ key }) => (key ? [key.secret] : [])), ...(publishSecrets ?? [])];
   const secrets = [...bytes.map((secret) => new TextDecoder().decode(secret)), kafka?.tls?.key];
   const sasl = kafka?.sasl;
   if (sasl !== undefined && "password" in sasl) secrets.push(sasl.password);
@@ -220,39 +215,6 @@ function readStatusAddress(text: string | undefined, host: string, wrong: Wrong)
   return { host, port };
 }
 
-function readEdgeUrl(text: string | undefined, wrong: (problem: string) => undefined): URL | undefined {
-  if (text === undefined) return wrong("is not set: where is the edge?");
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) return wrong("is no http:// or https:// URL");
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") return wrong("must be without a path");
-  return url;
-}
-
-/**
- * Says what is wrong with a key without showing it.
- * @param nameAtStart Of the key that this one takes the place of, if any: an origin can't become another one.
- */
-function readKey(
-  raw: (name: Name) => string | undefined,
-  { readFile, wrong }: Reading<Name>,
-  nameAtStart: string | undefined,
-): UplinkKey | undefined {
-  const file = raw("UPLINK_KEY_FILE");
-  const direct = raw("UPLINK_KEY");
-  if (file !== undefined && direct !== undefined)
-    return wrong("UPLINK_KEY_FILE", "and UPLINK_KEY are both set: which one is it?");
-  const setting = file === undefined ? "UPLINK_KEY" : "UPLINK_KEY_FILE";
-  const text = file === undefined ? direct : readText(file, readFile, (problem) => wrong(setting, problem));
-  if (text === undefined)
-    return file === undefined ? wrong(setting, "is not set, and neither is UPLINK_KEY_FILE") : undefined;
-  const read = readUplinkKey(text);
-  if (!read.ok) return wrong(setting, read.problem);
-  const { name } = read.key;
-  if (nameAtStart !== undefined && name !== nameAtStart)
-    return wrong(setting, `is a key of ${name}, and this origin is ${nameAtStart} until it restarts`);
-  return read.key;
-}
-
 function readStreamsFile(
   path: string,
   readFile: (path: string) => string,
@@ -264,16 +226,4 @@ function readStreamsFile(
   if (result.ok) return result.streams;
   for (const problem of result.problems) wrong("STREAMS", `(${path}): ${problem}`);
   return undefined;
-}
-
-function readText(
-  path: string,
-  readFile: (path: string) => string,
-  wrong: (problem: string) => undefined,
-): string | undefined {
-  try {
-    return readFile(path);
-  } catch (error) {
-    return wrong(`can't be read: ${error instanceof Error ? error.message : path}`);
-  }
 }

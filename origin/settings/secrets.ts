@@ -29,12 +29,17 @@ export class Secrets implements Iterable<string> {
   }
 }
 
-/** What is to be hidden of a file: all of it, and of an uplink key (`kid:name:secret`) the secret. PEM is told by its form. */
+/**
+ * What is to be hidden of a file: all of it, and of each uplink key (`kid:name:secret`) the secret; such keys may stand behind
+ * addresses. PEM is told by its form.
+ */
 export function secretsIn(texts: Iterable<string>): string[] {
   return [...texts].flatMap((text) => {
     if (text.includes("-----BEGIN ")) return [];
     const whole = text.trim();
-    const uplinkKey = readUplinkKey(whole);
-    return uplinkKey.ok ? [whole, new TextDecoder().decode(uplinkKey.key.secret)] : [whole];
+    const keys = whole
+      .split(/[,\n]/)
+      .map((entry) => readUplinkKey(entry.trim().replace(/^https?:\/\/\S+\s+/, "")));
+    return [whole, ...keys.flatMap((read) => (read.ok ? [new TextDecoder().decode(read.key.secret)] : []))];
   });
 }

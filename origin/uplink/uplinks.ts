@@ -1,5 +1,5 @@
 /**
- * Keeps one uplink to each shard of the edge. Learns how many there are, dials, and dials again for ever (redial.ts).
+ * Keeps one uplink to each shard of an edge. Learns how many there are, dials, and dials again for ever (redial.ts).
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";

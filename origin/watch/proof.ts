@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
-import { isReady } from "../reading/partitions.ts";
+import { isReady, isRetried } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { namesTooMuch, neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
 
@@ -15,13 +15,14 @@ export interface ProofPorts extends SubjectPorts {
 
 /**
  * Until when a question waits. `patient`: not for ever, since what it names may not exist: another origin may have
- * sent what this one hasn't seen yet, but positions can also be made up, and logs can lose records.
+ * sent what this one hasn't seen yet, but positions can also be made up, and logs can lose records. Before it is told that
+ * there is no such thing, the log is looked at.
  */
 export type Blocked =
   /** Until the topic has been described. */
   | { readonly kind: "topic"; readonly patient: false }
   /** Until the topic was looked at after the question came, or is another one. */
-  | { readonly kind: "look"; readonly patient: true }
+  | { readonly kind: "look"; readonly patient: false }
   /** Until the partition has been read past `offset` or, if that is undefined, is ready. */
   | {
       readonly kind: "partition";
@@ -52,7 +53,7 @@ export interface Inquiry {
   readonly from: Position | undefined;
   /** When its asker began to wait, in milliseconds since 1970. */
   readonly at: number;
-  /** Whether the topic was looked at since: a partition that isn't known by now isn't there. */
+  /** Whether the topic was looked at since: what isn't known by now to be there, isn't. */
   readonly looked: boolean;
 }
 
@@ -66,12 +67,13 @@ export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): 
   for (const [epoch, offset] of from ?? []) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
     const isNew = partition === undefined && all.some((other) => isOfOneTopic(other.epoch, epoch));
-    if (isNew && isPatient && !looked) return { kind: "blocked", blocked: { kind: "look", patient: true } };
+    if (isNew && !looked) return LOOK;
     if (partition === undefined || offset < partition.next) continue;
-    // A ready partition may lag: what its log is known to hold is still waited for.
-    const isComing = !isReady(partition) || offset < partition.end;
+    // A ready partition may lag: what its log is known to hold, or can't be asked for, is still waited for.
+    const isComing = !isReady(partition) || offset < partition.end || isRetried(partition);
     if (isComing || isPatient)
       return { kind: "blocked", blocked: { kind: "partition", epoch, offset, patient: !isComing } };
+    if (!looked) return LOOK;
   }
   const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
@@ -83,6 +85,8 @@ export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): 
     blocked: { kind: "partition", epoch: unready.epoch, offset: undefined, patient: false },
   };
 }
+
+const LOOK: Examined = { kind: "blocked", blocked: { kind: "look", patient: false } };
 
 /** Whether two epochs name partitions of the same incarnation of a topic (P4): one of them may just have been added. */
 function isOfOneTopic(a: string, b: string): boolean {

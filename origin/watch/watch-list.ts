@@ -179,13 +179,14 @@ export class WatchList {
 
   /**
    * A topic is about to be described. Call what is returned when it was: asks that waited for a look then get a turn (R5).
-   * One look serves all of them.
+   * One look serves all of them, but for those that name a partition of which it saw nothing.
+   * @param unseen The epochs of partitions whose offsets couldn't be had.
    */
-  looks(topic: string): () => void {
+  looks(topic: string): (unseen: readonly string[]) => void {
     const asks = this.#blocked.looking(topic);
-    return () => {
+    return (unseen) => {
       for (const ask of asks) {
-        ask.looked = true;
+        ask.looked = !unseen.some((epoch) => ask.from?.has(epoch));
         if (ask.blocked?.kind !== "look") continue;
         this.#blocked.remove(ask);
         ask.interest.shard.queue(ask.interest);

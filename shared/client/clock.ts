@@ -1,7 +1,9 @@
 /** Time and chance as the client takes them, so that tests can be in command of both. */
 export interface Clock {
-  /** Milliseconds; only goes forward. */
+  /** Milliseconds; only goes forward, and may stand still while the machine sleeps. */
   now(): number;
+  /** Milliseconds since 1970, which may jump: over a sleep, for instance. */
+  date(): number;
   /** In [0, 1). */
   random(): number;
   /** Returns what cancels it. */
@@ -10,6 +12,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  date: () => Date.now(),
   random: () => Math.random(),
   after(ms, fire) {
     const timer = setTimeout(fire, ms);

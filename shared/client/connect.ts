@@ -2,7 +2,7 @@
  * One connection, and the subscriptions that share it (M1–M11): who asks for what, and whose what comes is. What is refused to one of
  * them, or missing, concerns none of the others.
  */
-import { CLOSE } from "../protocol/codes.ts";
+import { OVERLOADED } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 import { parseStart } from "../protocol/position.ts";
 import { encodeStatements, type Statement } from "../protocol/statements.ts";
@@ -29,9 +29,6 @@ export interface JoinOptions {
   /** Be told how many subscribers there are, by `occupancy`. */
   readonly occupancy?: true | undefined;
 }
-
-/** To a GET without an upgrade: nothing is against the address, or the sender (M1). */
-const HARMLESS = ["bad_upgrade"];
 
 const CLOSED: ErrorBody = { code: "closed", message: "the connection is closed", retry: false };
 
@@ -60,7 +57,6 @@ export class Connection {
     this.#keeper = new ConnectionKeeper(settings, {
       url: () => this.#url(),
       address: edge.href,
-      harmless: HARMLESS,
       message: (message) => {
         this.#letIn();
         for (const heard of hear(message)) this.#hear(heard);
@@ -139,6 +135,14 @@ export class Connection {
     return this.#emitter.on(name, listener);
   }
 
+  /**
+   * Sees at once whether the connection is good, and dials at once if there is none: when an application comes to the front, say, or
+   * has slept for so long.
+   */
+  look(sleptMs?: number): void {
+    this.#keeper.look(sleptMs);
+  }
+
   /** For good, and with it all its subscriptions. Their positions stay readable. */
   close(): void {
     this.#keeper.step({ kind: "close", reason: "closed by the subscriber" });
@@ -165,7 +169,7 @@ export class Connection {
     for (const receiver of this.#receivers.values())
       receiver.step({ kind: state === "closed" ? "close" : "lost" });
     // Whoever holds this one's endpoints is full: let another one.
-    if (code === CLOSE.overloaded) this.#name = nameBy(this.#clock);
+    if (code === OVERLOADED) this.#name = nameBy(this.#clock);
   }
 
   /** Something came on this socket, a pong as a rule: the edge hasn't refused it, and takes what is published. */
@@ -289,9 +293,7 @@ const isReceiving = (receiver: Receiver | undefined) =>
 /** The answer to a subscribe whose place was taken is no news to whoever took it (M4). */
 const SUPERSEDED = "superseded";
 
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 /** By chance, so that clients spread; it is no secret (M1). */
 function nameBy(clock: Clock): string {
-  return Array.from({ length: 16 }, () => LETTERS[Math.floor(clock.random() * LETTERS.length)]).join("");
+  return Array.from({ length: 16 }, () => Math.floor(clock.random() * 36).toString(36)).join("");
 }

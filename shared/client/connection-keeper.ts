@@ -15,6 +15,7 @@ import type {
   ConnectionLimits,
   ConnectionState,
 } from "./connection-terms.ts";
+import { watchLife } from "./life.ts";
 import type { Settings } from "./settings.ts";
 import { TokenKeeper } from "./token-keeper.ts";
 import type { TokenEvent } from "./token-terms.ts";
@@ -23,9 +24,8 @@ import type { Socket, SocketEvents, Transport } from "./transport.ts";
 export interface ConnectionPorts {
   /** Where to dial now. */
   url(): string;
-  /** What is asked by a GET when a dial has failed, and which errors in answer to that don't speak against dialling. */
+  /** What is asked by a GET when a dial has failed. */
   readonly address: string;
-  readonly harmless: readonly string[];
   message(message: Message): void;
   /** It is open, lost or closed: before anybody is told. */
   entered(state: "open" | "backingOff" | "closed", change: ConnectionChange): void;
@@ -42,6 +42,9 @@ export class ConnectionKeeper {
   readonly #keeper: TokenKeeper;
   readonly #timer: Timer;
   #state: ConnectionState = INITIAL_CONNECTION;
+  /** Why it can't be opened. */
+  #problem: ErrorBody | undefined;
+  #endWatch = () => {};
   #change: ConnectionChange = { state: "connecting" };
   #socket: Socket | undefined;
   /** Counts sockets, to tell events of the present one from those of one that was hung up. */
@@ -70,7 +73,15 @@ export class ConnectionKeeper {
 
   /** Dials, as soon as there is a token. */
   begin(): void {
+    this.#endWatch = watchLife(this.#clock, (sleptMs) => this.look(sleptMs));
     this.#keeper.step({ kind: "start" });
+  }
+
+  /** Sees at once whether the connection is good, and makes one at once if there is none. */
+  look(sleptMs = 0): void {
+    // First the token: a dial that is refused asks for another one at once then.
+    this.#keeper.look(sleptMs);
+    this.step({ kind: "look", sleptMs });
   }
 
   /** The last one; the first is `connecting`, also while the first token is waited for. */
@@ -132,9 +143,11 @@ export class ConnectionKeeper {
         break;
       case "changed": {
         const { kind: _, ...change } = effect;
-        this.#change = change;
+        if (change.state === "open") this.#problem = undefined;
+        this.#change = { ...change, problem: this.#problem };
+        if (change.state === "closed") this.#endWatch();
         this.#enter(change);
-        this.#ports.changed(change);
+        this.#ports.changed(this.#change);
       }
     }
   }
@@ -144,9 +157,8 @@ export class ConnectionKeeper {
     if (state === "connecting") return;
     this.#ports.entered(state, change);
     // That a socket was lost because of its token is told as such, after this.
-    if (this.#state.phase === "barred") return;
-    const kind = ({ open: "connected", backingOff: "lost", closed: "close" } as const)[state];
-    this.#keeper.step({ kind });
+    if (state === "open" || this.#state.phase === "barred") return;
+    this.#keeper.step({ kind: state === "closed" ? "close" : "lost" });
   }
 
   #dial(): void {
@@ -154,8 +166,8 @@ export class ConnectionKeeper {
     const current = () => dial === this.#dials;
     this.#lastId = 0;
     const events: SocketEvents = {
-      opened: () => {
-        if (current()) this.step({ kind: "opened" });
+      opened: (way) => {
+        if (current()) this.step({ kind: "opened", way });
       },
       message: (message) => {
         if (!current()) return;
@@ -167,6 +179,7 @@ export class ConnectionKeeper {
       },
     };
     this.#socket = this.#transport.dial(this.#ports.url(), events, this.#keeper.token);
+    this.#keeper.step({ kind: "dialled" });
   }
 
   #hangUp(): void {
@@ -177,12 +190,24 @@ export class ConnectionKeeper {
 
   async #explain(): Promise<void> {
     const { token } = this.#keeper;
-    const { address, harmless } = this.#ports;
-    const { error, retryAfterMs } = (await this.#transport.explain(address, token)) ?? {};
+    const explanation = await this.#transport.explain(this.#ports.address, token);
+    const { error, retryAfterMs } = explanation ?? {};
     // What was said of another token says nothing of this one.
     if (token !== this.#keeper.token) return;
-    if (error !== undefined && !error.retry && !harmless.includes(error.code))
+    if (error?.retry === false) {
       this.step({ kind: "refused", error });
-    else if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
+      return;
+    }
+    if (error !== undefined) this.#tell(error);
+    if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
+  }
+
+  /** What keeps it from being opened, unless it was meanwhile. */
+  #tell(problem: ErrorBody): void {
+    const { state } = this.#change;
+    if (state !== "connecting" && state !== "backingOff") return;
+    this.#problem = problem;
+    this.#change = { ...this.#change, problem };
+    this.#ports.changed(this.#change);
   }
 }

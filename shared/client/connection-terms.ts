@@ -1,6 +1,7 @@
 /** What connection.ts goes by: its state, what happens, and what is to be done. */
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
+import type { Way } from "./transport.ts";
 
 export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "barred" | "closed";
 
@@ -17,6 +18,8 @@ export interface ConnectionLimits {
   readonly steadyMs: number;
   /** When no dial has succeeded for so long, ask what is the matter, and again as long after that. */
   readonly explainMs: number;
+  /** When the network may have changed: an answer to a ping, or to a dial, that takes longer won't come. */
+  readonly lookMs: number;
 }
 
 export interface ConnectionState {
@@ -25,8 +28,12 @@ export interface ConnectionState {
   readonly attempt: number;
   /** From when on a dial that fails is asked about; undefined until one has failed since the last that succeeded. */
   readonly explainAt: number | undefined;
-  /** While backing off: when the next dial is due. */
+  /** While backing off: when the next dial is due. While connecting: when it was made. */
   readonly dialAt: number;
+  /** While probing: by when something must be heard. */
+  readonly answerBy: number;
+  /** It slept, and what it had may be lost by that: it comes back at once, since it does so alone. */
+  readonly isWaking: boolean;
   /** No dial is made before this: it was said that it would come to nothing. */
   readonly notBefore: number;
   readonly openedAt: number;
@@ -36,13 +43,15 @@ export interface ConnectionState {
 export interface ConnectionPayloads {
   /** There is a token to dial with, or none is needed. */
   start: object;
-  opened: object;
+  opened: { readonly way?: Way | undefined };
   /** Any message. */
   heard: object;
   /** The other end, or something in between, ended the socket; or the dial failed. */
   dropped: { readonly code: number; readonly reason: string };
   /** The timer that the last `schedule` set. */
   timer: object;
+  /** The network may have changed, after a sleep of so long (0: none): see at once whether the connection is good. */
+  look: { readonly sleptMs: number };
   /** What comes is of no use: try another connection. */
   reconnect: { readonly reason: string };
   /** The answer to `explain`: the address, or the token, will never do. */
@@ -81,6 +90,10 @@ export interface ConnectionChange {
   readonly reason?: string | undefined;
   /** Milliseconds until the next dial, where there will be one. */
   readonly retryMs?: number | undefined;
+  /** While it is open: over what. */
+  readonly way?: Way | undefined;
+  /** While it isn't: why not, in words, as far as that could be found out. */
+  readonly problem?: ErrorBody | undefined;
 }
 
 export interface ConnectionContext {

@@ -10,7 +10,7 @@
  *                └──── start ───────── barred     until there is another token
  */
 import { backoff } from "../core/backoff.ts";
-import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
+import { mayReconnect, readCloseReason, tokenClose } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 import type {
   ConnectionContext,
@@ -21,7 +21,7 @@ import type {
   ConnectionState,
   ConnectionStep,
 } from "./connection-terms.ts";
-import { isTokenError, tokenClose } from "./token-terms.ts";
+import { isTokenError } from "./token-terms.ts";
 
 type Handler<K extends keyof ConnectionPayloads> = (
   state: ConnectionState,
@@ -37,6 +37,8 @@ export const INITIAL_CONNECTION: ConnectionState = {
   // Nothing is known of the address yet: the first dial that fails is asked about.
   explainAt: 0,
   dialAt: 0,
+  answerBy: 0,
+  isWaking: false,
   notBefore: 0,
   openedAt: 0,
   heardAt: 0,
@@ -45,11 +47,14 @@ export const INITIAL_CONNECTION: ConnectionState = {
 /** Whoever asks for more than this has made a mistake, or means harm. */
 const LONGEST_PUT_OFF_MS = 5 * 60_000;
 
+/** So many dials after a sleep aren't put off: one that finds the token has ended, and one with another. */
+const AT_ONCE = 2;
+
 const ignore = (state: ConnectionState): ConnectionStep => ({ state, effects: [] });
 
-function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext): ConnectionStep {
+function dial(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
   return {
-    state: { ...state, phase: "connecting" },
+    state: { ...state, phase: "connecting", dialAt: now },
     effects: [
       { kind: "dial" },
       { kind: "schedule", afterMs: limits.connectMs },
@@ -59,29 +64,89 @@ function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext)
 }
 
 /** Says something at once, so that a close from the edge is heard of in time (S11). */
-function opened(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
+function opened(
+  state: ConnectionState,
+  { way }: ConnectionEvent<"opened">,
+  { now, limits }: ConnectionContext,
+): ConnectionStep {
   return {
     state: { ...state, phase: "open", explainAt: undefined, notBefore: 0, openedAt: now, heardAt: now },
     effects: [
       { kind: "ping" },
       { kind: "schedule", afterMs: limits.quietMs },
-      { kind: "changed", state: "open" },
+      { kind: "changed", state: "open", way },
     ],
   };
 }
 
 /** Touches no timer, since this happens for every message; `quiet` looks at the time. */
 function heard(state: ConnectionState, _: unknown, { now }: ConnectionContext): ConnectionStep {
-  return { state: { ...state, phase: "open", heardAt: now }, effects: [] };
+  return { state: { ...state, phase: "open", isWaking: false, heardAt: now }, effects: [] };
 }
 
 function quiet(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
   const left = state.heardAt + limits.quietMs - now;
   if (left > 0) return { state, effects: [{ kind: "schedule", afterMs: left }] };
+  return probe(state, limits.silenceMs, now);
+}
+
+function probe(state: ConnectionState, withinMs: number, now: number): ConnectionStep {
   return {
-    state: { ...state, phase: "probing" },
-    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: limits.silenceMs }],
+    state: { ...state, phase: "probing", answerBy: now + withinMs },
+    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: withinMs }],
   };
+}
+
+/** A machine that has slept, or has another network, may have a socket of which nobody tells that it is none any more. */
+const lookOpen = (
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  { now, limits }: ConnectionContext,
+): ConnectionStep => probe(waking(state, sleptMs), limits.lookMs, now);
+
+/** What failed before a sleep says nothing of now. */
+const waking = (state: ConnectionState, sleptMs: number): ConnectionState =>
+  sleptMs > 0 ? { ...state, isWaking: true, attempt: 0 } : state;
+
+/** However often one looks, it isn't given more time by that. */
+const lookProbing = (
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  { now, limits }: ConnectionContext,
+): ConnectionStep =>
+  probe(waking(state, sleptMs), Math.max(0, Math.min(state.answerBy - now, limits.lookMs)), now);
+
+/** A dial from before a sleep comes to nothing; one that was just made is waited for. */
+function lookConnecting(
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  context: ConnectionContext,
+): ConnectionStep {
+  const { now, limits } = context;
+  if (now - state.dialAt + sleptMs < limits.lookMs) return ignore(state);
+  const { state: next, effects } = dial(waking(state, sleptMs), undefined, context);
+  return { state: next, effects: [{ kind: "hangUp" }, ...effects] };
+}
+
+/** The next dial is due then. */
+const putBack = (state: ConnectionState, retryMs: number, now: number): ConnectionStep => ({
+  state: { ...state, dialAt: now + retryMs },
+  effects: [
+    { kind: "schedule", afterMs: retryMs },
+    { kind: "changed", state: "backingOff", retryMs },
+  ],
+});
+
+/** Soon, as after a connection that was good; but not sooner than whoever put it off has said. */
+function lookBackingOff(
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  { now, random, limits }: ConnectionContext,
+): ConnectionStep {
+  const spreadMs = sleptMs > 0 ? 0 : backoff(0, limits.backoff, random);
+  const retryMs = Math.max(0, state.notBefore - now) + spreadMs;
+  const awake = waking(state, sleptMs);
+  return now + retryMs < state.dialAt ? putBack(awake, retryMs, now) : ignore(awake);
 }
 
 /**
@@ -144,10 +209,16 @@ function bar(
   };
 }
 
-const abandon =
-  (why: string) =>
-  (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
-    backOff(state, [{ kind: "hangUp" }], undefined, why, context);
+const abandon = (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
+  backOff(state, [{ kind: "hangUp" }], undefined, "the dial took too long", context);
+
+/** If this is late itself, an answer may lie here unread. */
+function unheard(state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep {
+  const { now, limits } = context;
+  return now - state.answerBy < limits.lookMs
+    ? backOff(state, [{ kind: "hangUp" }], undefined, "nothing was heard", context)
+    : probe(state, limits.lookMs, now);
+}
 
 function reconnect(
   state: ConnectionState,
@@ -167,7 +238,9 @@ function backOff(
 ): ConnectionStep {
   const { now, random, limits } = context;
   const attempt = attemptsOf(state, context);
-  const retryMs = Math.max(0, state.notBefore - now) + backoff(attempt, limits.backoff, random);
+  const isAtOnce = state.isWaking && attempt < AT_ONCE;
+  const spreadMs = isAtOnce ? 0 : backoff(attempt, limits.backoff, random);
+  const retryMs = Math.max(0, state.notBefore - now) + spreadMs;
   return {
     state: { ...state, phase: "backingOff", attempt: attempt + 1, dialAt: now + retryMs },
     effects: [
@@ -199,13 +272,7 @@ function putOff(
   if (state.phase !== "backingOff" || notBefore <= state.dialAt)
     return { state: { ...state, notBefore }, effects: [] };
   const retryMs = notBefore - now + backoff(state.attempt, limits.backoff, random);
-  return {
-    state: { ...state, notBefore, dialAt: now + retryMs },
-    effects: [
-      { kind: "schedule", afterMs: retryMs },
-      { kind: "changed", state: "backingOff", retryMs },
-    ],
-  };
+  return putBack({ ...state, notBefore }, retryMs, now);
 }
 
 function end(
@@ -244,6 +311,7 @@ const NOTHING_HAPPENS = {
   heard: ignore,
   dropped: ignore,
   timer: ignore,
+  look: ignore,
   reconnect: ignore,
   refused: ignore,
   putOff: ignore,
@@ -262,7 +330,8 @@ const TABLE = {
     opened,
     heard: ignore,
     dropped: failed,
-    timer: abandon("the dial took too long"),
+    timer: abandon,
+    look: lookConnecting,
     reconnect,
     refused,
     putOff,
@@ -275,6 +344,7 @@ const TABLE = {
     heard,
     dropped,
     timer: quiet,
+    look: lookOpen,
     reconnect,
     // The answer to an older question: by now the address has turned out to be good.
     refused: ignore,
@@ -287,7 +357,8 @@ const TABLE = {
     opened: ignore,
     heard,
     dropped,
-    timer: abandon("nothing was heard"),
+    timer: unheard,
+    look: lookProbing,
     reconnect,
     refused: ignore,
     putOff: ignore,
@@ -300,6 +371,7 @@ const TABLE = {
     heard: ignore,
     dropped: ignore,
     timer: dial,
+    look: lookBackingOff,
     reconnect: ignore,
     refused,
     putOff,

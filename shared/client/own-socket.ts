@@ -1,5 +1,4 @@
 /** A subscription on a socket of its own: its URL is the subscribe (S1), and where that leads nowhere the socket goes. */
-import type { ErrorCode } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Update } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
@@ -15,9 +14,6 @@ import { Publisher } from "./publisher.ts";
 import { Receiver, type Wanted } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
-
-/** Answers to a GET that don't speak against a subscribe: the key may get a record yet (H3). */
-const HARMLESS: readonly ErrorCode[] = ["unknown_key", "deleted", "value_too_large"];
 
 const CLOSED: ErrorBody = { code: "closed", message: "the subscription is closed", retry: false };
 
@@ -39,7 +35,6 @@ export function onOwnSocket({ url, path }: EndpointUrl, wanted: Wanted, settings
   const keeper = new ConnectionKeeper(settings, {
     url: () => dialled(url, receiver),
     address: url.href,
-    harmless: HARMLESS,
     message: (message) => receive(message, receiver, keeper, publisher),
     entered: (state) => {
       if (state === "open") receiver.step({ kind: "asked", id: URL_SUBSCRIBE_ID });

@@ -1,6 +1,6 @@
 /** What users may set, for a subscription on a socket of its own as for a connection of many endpoints, and what holds unless they do. */
 import type { BackoffBounds } from "../core/backoff.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import { CLIENT_LIMITS } from "../protocol/client-limits.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ConnectionLimits } from "./connection-terms.ts";
 import { SubscribeError } from "./endpoint-url.ts";
@@ -45,6 +45,7 @@ const TIMEOUTS: Timeouts = {
   silenceMs: 10_000,
   steadyMs: 5_000,
   explainMs: 60_000,
+  lookMs: 1_000,
   answerMs: 30_000,
   sourceMs: 30_000,
   renewalMs: 15_000,
@@ -58,7 +59,7 @@ const PUBLISHING: PublisherLimits = {
   publishAnswerMs: 20_000,
   publishMs: 300_000,
   // What an edge takes unless it was told otherwise.
-  frameBytes: 1024 * 1024 + LIMITS.publicationRoomBytes,
+  frameBytes: 1024 * 1024 + CLIENT_LIMITS.publicationRoomBytes,
 };
 
 /** Throws SubscribeError with `invalid_token`. */

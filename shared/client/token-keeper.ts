@@ -1,7 +1,7 @@
 /** Performs what token.ts decides: asks the source, waits, and passes tokens on. */
 import type { ErrorBody } from "../protocol/error-body.ts";
 import { type Clock, Timer } from "./clock.ts";
-import { INITIAL_TOKEN, stepToken, tokenOf } from "./token.ts";
+import { INITIAL_TOKEN, SPREAD_MS, stepToken, tokenOf } from "./token.ts";
 import type { TokenEffect, TokenEvent, TokenLimits, TokenState } from "./token-terms.ts";
 
 /** A token, or what fetches one; `""` is none. */
@@ -21,6 +21,9 @@ const TOKEN = /^[A-Za-z0-9._-]{0,4096}$/;
 
 export const isToken = (value: unknown): value is string => typeof value === "string" && TOKEN.test(value);
 
+/** So long after a sleep all that has ended meanwhile is known. */
+const WAKING_MS = 10_000;
+
 export class TokenKeeper {
   readonly #source: TokenSource;
   readonly #clock: Clock;
@@ -28,6 +31,10 @@ export class TokenKeeper {
   readonly #ports: TokenPorts;
   readonly #timer: Timer;
   #state: TokenState = INITIAL_TOKEN;
+  /** When the source was asked last, by the time of day, which goes on while the machine sleeps. */
+  #askedAt = 0;
+  /** What the edge says of a token until then is because of a sleep. */
+  #wakingUntil = 0;
 
   constructor(source: TokenSource, clock: Clock, limits: TokenLimits, ports: TokenPorts) {
     this.#source = source;
@@ -43,7 +50,13 @@ export class TokenKeeper {
   }
 
   step(event: TokenEvent): void {
-    const context = { random: this.#clock.random(), nextId: this.#ports.nextId(), limits: this.#limits };
+    const now = this.#clock.now();
+    const context = {
+      random: this.#clock.random(),
+      nextId: this.#ports.nextId(),
+      spreadMs: now < this.#wakingUntil ? 0 : SPREAD_MS,
+      limits: this.#limits,
+    };
     const { state, effects } = stepToken(this.#state, event, context);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
@@ -75,9 +88,16 @@ export class TokenKeeper {
     }
   }
 
+  /** What was asked since it woke isn't from before the sleep. */
+  look(sleptMs: number): void {
+    if (sleptMs > 0) this.#wakingUntil = this.#clock.now() + WAKING_MS;
+    this.step({ kind: "look", sleptMs: Math.min(sleptMs, this.#clock.date() - this.#askedAt) });
+  }
+
   /** A token that is there needs no waiting. */
   #ask(): void {
     const source = this.#source;
+    this.#askedAt = this.#clock.date();
     if (typeof source === "string") this.step({ kind: "fetched", token: source });
     else
       Promise.resolve()

@@ -1,5 +1,5 @@
 /** What token.ts goes by: its state, what happens, and what is to be done; and what the edge says of a token. */
-import { CLOSE, TOKEN_CLOSES } from "../protocol/codes.ts";
+import { TOKEN_CLOSES } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 
 /** A token that the edge would not have, and what it said. */
@@ -51,7 +51,10 @@ export interface TokenPayloads {
   failed: { readonly problem: string };
   /** The timer that the last `schedule` set. */
   timer: object;
-  connected: object;
+  /** The network may have changed, after a sleep of so long. */
+  look: { readonly sleptMs: number };
+  /** A dial was made, with the token that there is. */
+  dialled: object;
   lost: object;
   /** A subscribe with the token was answered. */
   accepted: object;
@@ -94,17 +97,14 @@ export interface TokenContext {
   readonly random: number;
   /** The next frame on the open socket may have this id. */
   readonly nextId: number;
+  /** Over so long those spread who hear the same at once. Who has slept hears it alone. */
+  readonly spreadMs: number;
   readonly limits: TokenLimits;
 }
 
 export interface TokenStep {
   readonly state: TokenState;
   readonly effects: readonly TokenEffect[];
-}
-
-/** The name of a close that is about the token; undefined if another token would change nothing. */
-export function tokenClose(closeCode: number): string | undefined {
-  return TOKEN_CLOSES.find((name) => CLOSE[name] === closeCode);
 }
 
 export function isTokenError({ code }: ErrorBody): boolean {

@@ -7,7 +7,7 @@
  *        fetched ▼  │ refused
  *               held ──expires──▶ due ◀──▶ renewing ──▶ sent ──▶ held     the socket is open
  *                ▲                 │          │ ▲          │
- *                │ lost            ▼     lost ▼ │ connected├──▶ doomed    stays until its end
+ *                │ lost            ▼     lost ▼ │ dialled  ├──▶ doomed    stays until its end
  *                └─────────────────┴────── replacing       ▼
  *                                                         due             ended: from all, for good
  *
@@ -130,7 +130,7 @@ function refuse(refused: Refusal, accepted: boolean, refusals: number, context: 
   return accepted && isOver(refused.error)
     ? {
         state: { kind: "pausing", ...lack },
-        effects: [{ kind: "schedule", afterMs: context.random * SPREAD_MS }],
+        effects: [{ kind: "schedule", afterMs: context.random * context.spreadMs }],
       }
     : ask({ kind: "asking", shared: false, ...lack }, context);
 }
@@ -240,12 +240,21 @@ function keep(token: string, accepted: boolean): TokenStep {
   return { state: { kind: "held", token, accepted, refusals: 0 }, effects: [{ kind: "cancel" }] };
 }
 
+/** A question from before a sleep that was longer than an answer may take has none to come. */
+const lookAsking: Handler<Of<"asking">, "look"> = (state, { sleptMs }, context) =>
+  sleptMs >= context.limits.sourceMs ? ask(state, context) : ignore(state);
+
+/** What a source lacked it may have now. */
+const lookPausing: Handler<Of<"pausing">, "look"> = (state, _, context) =>
+  ask({ ...state, kind: "asking", shared: false }, context);
+
 const NOTHING_HAPPENS = {
   start: ignore,
   fetched: ignore,
   failed: ignore,
   timer: ignore,
-  connected: ignore,
+  look: ignore,
+  dialled: ignore,
   lost: ignore,
   accepted: ignore,
   expires: ignore,
@@ -263,12 +272,14 @@ const TABLE: { readonly [P in TokenPhase]: Row<P> } = {
     fetched,
     failed: (state, { problem }, { random }) => fail(state, problem, random),
     timer: (state, _, { random }) => fail(state, NO_ANSWER, random),
+    look: lookAsking,
     close,
   },
   pausing: {
     ...NOTHING_HAPPENS,
     fetched,
     timer: (state, _, context) => ask({ ...state, kind: "asking", shared: false }, context),
+    look: lookPausing,
     close,
   },
   held: { ...NOTHING_HAPPENS, accepted: accept, expires, refused: refusedHeld, close },
@@ -296,7 +307,7 @@ const TABLE: { readonly [P in TokenPhase]: Row<P> } = {
       token === before || token === "" ? keep(before, true) : keep(token, false),
     failed: ({ token }) => keep(token, true),
     timer: ({ token }) => keep(token, true),
-    connected: (state) => ignore({ ...state, kind: "renewing" }),
+    dialled: (state) => ignore({ ...state, kind: "renewing" }),
     refused: refusedAsked,
     close,
   },

@@ -1,10 +1,8 @@
-/** The transport of browsers, and of Node from 22 on: their WebSocket and fetch. */
-import { readErrorAnswer } from "../protocol/error-body.ts";
+/** The transport of browsers, and of Node from 22 on: their WebSocket. */
 import { BEARER_PROTOCOL, SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
-import type { Explanation, Transport } from "./transport.ts";
+import { loadRequests } from "./choosing.ts";
+import type { Transport } from "./transport.ts";
 
-/** What takes longer to say why a dial failed is asked again some time later. */
-const EXPLANATION_MS = 10_000;
 /** State of a WebSocket. */
 const OPEN = 1;
 
@@ -21,7 +19,7 @@ export function transportOver(open: OpenWebSocket): Transport {
       const bearer = token === "" ? [] : [BEARER_PROTOCOL + token];
       const socket = open(url, [SUBSCRIBER_PROTOCOL, ...bearer]);
       socket.binaryType = "arraybuffer";
-      socket.onopen = () => events.opened();
+      socket.onopen = () => events.opened("websocket");
       socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) =>
         events.message(typeof data === "string" ? data : new Uint8Array(data));
       // Says nothing that the `close` after it doesn't; but there are WebSockets that throw what nobody listens to.
@@ -34,24 +32,10 @@ export function transportOver(open: OpenWebSocket): Transport {
         close: () => socket.close(),
       };
     },
-    explain,
+    async explain(url, token) {
+      // Where this can't be loaded either nothing is known.
+      const requests = await loadRequests().catch(() => undefined);
+      return requests?.explain(url, token);
+    },
   };
-}
-
-async function explain(url: string, token: string): Promise<Explanation | undefined> {
-  try {
-    const signal = AbortSignal.timeout(EXPLANATION_MS);
-    const headers: Record<string, string> = token === "" ? {} : { Authorization: `Bearer ${token}` };
-    const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store", headers, signal });
-    if (response.ok) {
-      await response.body?.cancel();
-      return undefined;
-    }
-    const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
-    // It may also be a date, which a clock that is wrong would misread.
-    const retryAfterMs = seconds >= 0 ? seconds * 1_000 : undefined;
-    return { error: readErrorAnswer(await response.text()), retryAfterMs };
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /**
  * Endpoints and their URLs: rules A1–A7, A13. One key, one URL, whatever its bytes are.
  */
-import { LIMITS } from "./limits.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 
 export interface Address {
   readonly topic: string;
@@ -48,7 +48,7 @@ export function isTopicName(text: string): boolean {
   return TOPIC.test(text);
 }
 
-/** The canonical path of a key of up to LIMITS.keyBytes; the topic must be a topic name. */
+/** The canonical path of a key of up to CLIENT_LIMITS.keyBytes; the topic must be a topic name. */
 export function endpointPath(topic: string, key: Uint8Array): string {
   return `/${topic}/${encodeKey(key)}`;
 }
@@ -75,7 +75,7 @@ export function parseAddress(path: string): AddressResult {
   const isBase64 = rest.startsWith(BASE64);
   const key = isPlain ? encoder.encode(rest) : isBase64 ? decodeBase64(rest) : decodeKey(rest);
   if (key === undefined) return { ok: false, code: "bad_address" };
-  if (key.length > LIMITS.keyBytes) return { ok: false, code: "key_too_long" };
+  if (key.length > CLIENT_LIMITS.keyBytes) return { ok: false, code: "key_too_long" };
   const canonical = isPlain ? path : endpointPath(topic, key);
   return { ok: true, address: { topic, key, path: canonical }, canonical: canonical === path, isBase64 };
 }

@@ -46,6 +46,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Two that a client knows by number: apart from the others, since every page that subscribes loads these. */
+export const OVERLOADED = 4_005;
+const FIRST_OF_TOKENS = 4_513;
+
 /**
  * 4000–4499: reconnect and resume. 4500–4999: don't, the same thing would happen again; after one of a token's
  * (TOKEN_CLOSES), not with the same token.
@@ -56,7 +60,7 @@ export const CLOSE = {
   unavailable: 4002,
   replaced: 4003,
   detached: 4004,
-  overloaded: 4005,
+  overloaded: OVERLOADED,
   internal: 4006,
   rate_limited: 4007,
   bad_frame: 4500,
@@ -70,7 +74,7 @@ export const CLOSE = {
   key_too_long: 4510,
   not_canonical: 4511,
   bad_upgrade: 4512,
-  no_token: 4513,
+  no_token: FIRST_OF_TOKENS,
   invalid_token: 4514,
   expired: 4515,
   not_yet_valid: 4516,
@@ -84,7 +88,7 @@ export const CLOSE = {
 
 export type CloseName = keyof typeof CLOSE;
 
-/** Closes after which another token may do. */
+/** Closes after which another token may do, in the order of their codes. */
 export const TOKEN_CLOSES: readonly CloseName[] = [
   "no_token",
   "invalid_token",
@@ -95,6 +99,11 @@ export const TOKEN_CLOSES: readonly CloseName[] = [
   "revoked",
   "forbidden",
 ];
+
+/** The name of a close that is about the token; undefined if another token would change nothing. */
+export function tokenClose(closeCode: number): CloseName | undefined {
+  return TOKEN_CLOSES[closeCode - FIRST_OF_TOKENS];
+}
 
 /** Of a close frame, in bytes of UTF-8: what RFC 6455 leaves beside the code. */
 const REASON_BYTES = 123;

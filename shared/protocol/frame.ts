@@ -6,9 +6,9 @@
  *   {"e":"/frames/cam1","p":"Zk3x9Q.0:12","q":11,"t":1763690000123,"n":512}⏎ and 512 bytes
  */
 import { NEWLINE } from "./ascii.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 import { parseObject } from "./json-object.ts";
 import { isJsonText } from "./json-text.ts";
-import { LIMITS } from "./limits.ts";
 import type { Chained } from "./position.ts";
 import { parseComponent } from "./position.ts";
 
@@ -66,7 +66,7 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 /** How a value travels, told from its bytes alone (F3). `isUtf8` may be a faster way to tell than is to be had everywhere. */
 export function kindOf(bytes: Uint8Array | null, isUtf8: (bytes: Uint8Array) => boolean): Value["kind"] {
   if (bytes === null) return "tombstone";
-  if (bytes.length > LIMITS.valueBytes) return "omitted";
+  if (bytes.length > CLIENT_LIMITS.valueBytes) return "omitted";
   if (!isUtf8(bytes)) return "bytes";
   return isJsonText(bytes) ? "json" : "text";
 }
@@ -206,7 +206,7 @@ function isHead(head: object): head is Head {
     isCount(x) &&
     isCount(o) &&
     isCount(n) &&
-    Number(n ?? 0) <= LIMITS.valueBytes &&
+    Number(n ?? 0) <= CLIENT_LIMITS.valueBytes &&
     (t === undefined || Number.isFinite(t)) &&
     (d === undefined || d === true) &&
     (s === undefined || typeof s === "string")
@@ -275,7 +275,7 @@ function headerText(frame: Uint8Array): string {
 /** So many bytes at once: a string that is put together byte by byte takes many times as much while it is. */
 const BINARY_BYTES = 8 * 1024;
 
-function toBase64(bytes: Uint8Array): string {
+export function toBase64(bytes: Uint8Array): string {
   let binary = "";
   for (let at = 0; at < bytes.length; at += BINARY_BYTES)
     binary += String.fromCharCode(...bytes.subarray(at, at + BINARY_BYTES));

@@ -1,9 +1,8 @@
 /** Every bound of the protocol in one place: section "Limits" of PROTOCOL.md. Bytes unless named otherwise. */
+import { CLIENT_LIMITS } from "./client-limits.ts";
+
 export const LIMITS = {
-  /** Longer keys have no endpoint. */
-  keyBytes: 1_024,
-  /** A record whose value is larger is announced, but its value does not travel. */
-  valueBytes: 8 * 1024 * 1024,
+  ...CLIENT_LIMITS,
   /** One frame of an update; a record that would make a larger one travels without its headers or its value. */
   frameBytes: 16 * 1024 * 1024,
   /** How deep arrays and objects of a value may lie in one another; JSON that is deeper is text. */
@@ -12,10 +11,6 @@ export const LIMITS = {
   questionValueBytes: 16 * 1024,
   /** No log's end is further: at a million records a second that would take 142 years (U17). */
   plausibleOffset: 2 ** 52,
-  /** Components of a position that a client may say, and of one that it is told because of what it named. */
-  positionComponents: 64,
-  /** One message of a subscriber. */
-  subscriberMessageBytes: 16 * 1024,
   /** Frames in one of these. */
   subscriberMessageFrames: 64,
   /** A batch is closed at this size; a single larger frame travels alone. */
@@ -42,8 +37,6 @@ export const LIMITS = {
   /** Publishes of one shard that aren't answered yet, and their bytes. */
   openPublishes: 5_000,
   openPublishBytes: 32 * 1024 * 1024,
-  /** A message of a subscriber that may publish has so many bytes beside the value. */
-  publicationRoomBytes: 16 * 1024,
   /** The header of a binary frame that publishes; headers of the record may stand there as base64. */
   publicationHeadBytes: 32 * 1024,
   /** One publish counts as several, one for each such part of it that has begun (W25). */
@@ -62,8 +55,6 @@ export const LIMITS = {
   publishWindowSeconds: 600,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
-  /** Endpoints of one event stream (E7). */
-  streamEndpoints: 16,
   /** Objects beside an endpoint's own that take subscribers of one region when that is full (A11). */
   relaysPerEndpoint: 32,
   /** What an object of many endpoints holds at most: of these, and of subscriptions to them. */

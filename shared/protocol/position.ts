@@ -5,7 +5,7 @@
  * endpoint's key was seen, nearly always one. It reads "everything of this endpoint up to and including
  * this offset of that epoch has been received or was declared lost".
  */
-import { LIMITS } from "./limits.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 
 /** epoch → offset. An epoch that is missing stands at −1: nothing of it was received. */
 export type Position = ReadonlyMap<string, number>;
@@ -55,8 +55,8 @@ export function formatPosition(position: Position): string {
  * order are read; a repeated epoch is not.
  */
 export function parsePosition(text: string): Position | undefined {
-  const parts = text.split(",", LIMITS.positionComponents + 1);
-  return parts.length > LIMITS.positionComponents ? undefined : parseLongPosition(text);
+  const parts = text.split(",", CLIENT_LIMITS.positionComponents + 1);
+  return parts.length > CLIENT_LIMITS.positionComponents ? undefined : parseLongPosition(text);
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * What a client says of its subscriptions on a connection of many endpoints, in as few messages as their size allows (M2).
  */
-import { LIMITS } from "./limits.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 import { formatStart, type Start } from "./position.ts";
 
 export type Statement =
@@ -29,7 +29,7 @@ export function encodeStatements(statements: readonly Statement[]): string[] {
   close();
   for (const text of statements.map(encode)) {
     // Paths and positions are ASCII, so that a length is a size. The comma between two counts, too.
-    if (size + text.length + 1 > LIMITS.subscriberMessageBytes) close();
+    if (size + text.length + 1 > CLIENT_LIMITS.subscriberMessageBytes) close();
     list.push(text);
     size += text.length + 1;
   }

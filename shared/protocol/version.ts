@@ -36,6 +36,9 @@ export const ROUTES = {
 /** The query parameter of one who wants to know how many subscribers there are (O1, O4). */
 export const OCCUPANCY = "occupancy";
 
+/** The query parameter of an event stream that is to end by itself (E8). */
+export const WAIT = "wait";
+
 /** Of a request that publishes: what its client calls it, and the beginnings of names that become headers of the record. */
 export const PUBLISH_HEADERS = {
   key: "Idempotency-Key",

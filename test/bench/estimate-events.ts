@@ -83,6 +83,8 @@ export interface Events {
   readonly firstAnswers: number;
   /** Questions of objects that have nobody yet, whether their key has a record. */
   readonly recordAsks: number;
+  /** Subscribes that such an object, or one that is full, sends on to another one. */
+  readonly led: number;
   /** Times that a relay asks its shard for the word on which it writes down what it must know when it wakes; and writes it. */
   readonly keeps: number;
   readonly kept: number;
@@ -130,6 +132,7 @@ export const NO_EVENTS: Events = {
   firstAsks: 0,
   firstAnswers: 0,
   recordAsks: 0,
+  led: 0,
   keeps: 0,
   kept: 0,
   detaches: 0,
@@ -247,6 +250,7 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     firstAnswers: first,
     // All of them have; each object asks before it takes the first that comes.
     recordAsks: isRelay ? 0 : attaches,
+    led: 0,
     keeps,
     kept: isBusy ? 0 : keeps,
     detaches: left,
@@ -318,7 +322,7 @@ export function operationsOf(
   return {
     // An origin asks how many shards there are before it dials.
     worker_request: subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
-    [names.requests]: subscribes + polls + attaches,
+    [names.requests]: subscribes + events.led + polls + attaches,
     "object_request.shard": uplinks,
     // A revocation's own token is asked about before it is stored.
     "rpc.shard": attaches + questions + occupancyGets + 2 * revocationsStored,

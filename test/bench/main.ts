@@ -5,6 +5,7 @@ import { Bench, DoesNotFit, type Result } from "./bench.ts";
 import { NoKafka, startKafka } from "./kafka.ts";
 import { findLimit, sentence, stepLine } from "./limit.ts";
 import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
+import { runScenarios } from "./log/run.ts";
 import { command, readBench, type Switches, type Wanted } from "./options.ts";
 import { report } from "./report.ts";
 import { SWEEPS } from "./sweeps.ts";
@@ -27,10 +28,18 @@ async function run(wanted: Wanted, asked: Switches): Promise<void> {
     clear();
     process.stderr.write(process.stderr.isTTY ? line : `${line}\n`);
   };
-  const { bench: settings, stage, brokers, sweep } = wanted;
+  const { bench: settings, stage, brokers, sweep, scenarios } = wanted;
   let kafka: KafkaBroker | undefined;
   interruptOnSignal();
   try {
+    if (scenarios !== undefined) {
+      const told = (said: string) => {
+        clear();
+        process.stdout.write(`${said}\n\n`);
+      };
+      if (!(await runScenarios(scenarios, progress, told))) process.exitCode = 1;
+      return;
+    }
     if (brokers !== undefined) {
       progress("starting Kafka");
       kafka = await startKafka({ brokers });

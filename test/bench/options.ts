@@ -4,6 +4,8 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { BenchSettings, StageSettings } from "./bench.ts";
 import { POPULARITIES } from "./load/chance.ts";
 import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
+import type { ScenariosWanted } from "./log/run.ts";
+import { SCENARIO_NAMES, type ScenarioName } from "./log/scenarios.ts";
 import { Numbers } from "./numbers.ts";
 import { number } from "./report.ts";
 import { SWEEP_NAMES, type SweepName } from "./sweeps.ts";
@@ -39,6 +41,12 @@ export const command = {
     },
     SEED: { means: "Of chance: the same seed gives the same load.", default: "1" },
     SWEEP: { means: `Runs a series instead: ${SWEEP_NAMES.join(", ")}.` },
+    SCENARIO: {
+      means: `Plays scenarios on a log instead, which a producer writes and an origin's reader consumes, and prints a report of each: ${SCENARIO_NAMES.join(", ")}, or all. Commas between several.`,
+    },
+    KAFKA: { means: "For --scenario: another log, host:port[,host:port…], without TLS and accounts." },
+    METRICS: { means: "For --scenario: where that log tells, in Prometheus's text, how its S3 is." },
+    MESSAGES: { means: "For --scenario: how many messages, or fewer of large ones.", default: "20000" },
     MAX_P99: { means: "For --find-limit: milliseconds that p99 may reach.", default: "100" },
     MAX_CPU: { means: "For --find-limit: percent of a core that each part may use.", default: "75" },
   },
@@ -56,6 +64,7 @@ export interface Wanted {
   /** undefined: the embedded log, or a floor that needs none. */
   readonly brokers: 1 | 3 | undefined;
   readonly sweep: SweepName | undefined;
+  readonly scenarios: ScenariosWanted | undefined;
   readonly limit: { readonly p99Ms: number; readonly cpuPercent: number };
 }
 
@@ -67,6 +76,7 @@ export type Read =
 export const MOST = 1_000_000;
 export const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_PARTITIONS = 1_000;
+const MAX_MESSAGES = 100_000_000;
 export const MAX_PROCESSES = 64;
 export const MAX_SECONDS = 86_400;
 export const MAX_LINGER_MS = 1_000;
@@ -108,9 +118,11 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
     },
     brokers: needsKafka ? brokers : undefined,
     sweep: read.oneOf("SWEEP", SWEEP_NAMES),
+    scenarios: undefined,
     limit: { p99Ms: read.positive("MAX_P99"), cpuPercent: read.positive("MAX_CPU") },
   };
   const { endpoints, payload, partitions, origins } = wanted.bench;
+  const scenarios = scenariosIn(values, read, { partitions, bytes: payload });
   read.problems.push(...tooMuch(endpoints, wanted.stage.rate, payload));
   if (brokers > 1 && !needsKafka)
     read.problems.push(
@@ -122,9 +134,35 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
     read.problems.push(
       `--origins ${origins} can't share --partitions ${partitions}: some would read nothing`,
     );
+  if (scenarios !== undefined && (switches["find-limit"] || wanted.sweep !== undefined))
+    read.problems.push("--scenario excludes --find-limit and --sweep");
   if (switches["find-limit"] && wanted.sweep !== undefined)
     read.problems.push("--find-limit and --sweep exclude each other");
-  return read.problems.length > 0 ? { ok: false, problems: read.problems } : { ok: true, wanted };
+  if (read.problems.length > 0) return { ok: false, problems: read.problems };
+  return { ok: true, wanted: { ...wanted, scenarios } };
+}
+
+function scenariosIn(
+  { SCENARIO, KAFKA, METRICS }: Values<typeof command>,
+  read: Numbers<keyof Values<typeof command>>,
+  { partitions, bytes }: { readonly partitions: number; readonly bytes: number },
+): ScenariosWanted | undefined {
+  const records = read.whole("MESSAGES", 1, MAX_MESSAGES);
+  const brokers = KAFKA?.split(",");
+  if (brokers !== undefined && !brokers.every((broker) => /^.+:\d{1,5}$/.test(broker)))
+    read.problems.push("--kafka must be host:port[,host:port…]");
+  if (METRICS !== undefined && !URL.canParse(METRICS)) read.problems.push("--metrics must be a URL");
+  if (SCENARIO === undefined) {
+    if (KAFKA !== undefined || METRICS !== undefined)
+      read.problems.push("--kafka and --metrics are for --scenario");
+    return undefined;
+  }
+  const wanted = SCENARIO === "all" ? SCENARIO_NAMES : SCENARIO.split(",");
+  const isScenario = (name: string): name is ScenarioName => SCENARIO_NAMES.some((one) => one === name);
+  const names = wanted.filter(isScenario);
+  if (names.length < wanted.length)
+    read.problems.push(`--scenario must be of ${SCENARIO_NAMES.join(", ")}, or all, not ${SCENARIO}`);
+  return { names, load: { partitions, bytes, records }, brokers, metricsUrl: METRICS };
 }
 
 /** What is wrong with a load that would only ever be late; empty where it may do. */

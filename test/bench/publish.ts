@@ -16,10 +16,16 @@ import { interruptOnSignal, isInterrupted, LoadProcess } from "./load/rpc.ts";
 import { cpuUs, descendants } from "./proc.ts";
 import { contentsOf } from "./publish/batches.ts";
 import type { ClientsHandlers, Heard } from "./publish/clients.ts";
-import { figures, type PathRound, playersLine, type WriterRound } from "./publish/figures.ts";
+import {
+  type BesideRound,
+  figures,
+  type PathRound,
+  playersLine,
+  type WriterRound,
+} from "./publish/figures.ts";
 import type { PlayersHandlers } from "./publish/players.ts";
 import type { ProducerHandlers } from "./publish/producer.ts";
-import type { WriterHandlers } from "./publish/writer.ts";
+import { OTHERS_PARTITION, type WriterHandlers } from "./publish/writer.ts";
 import { OWN_OBJECTS } from "./systems.ts";
 
 const BYTES = 200;
@@ -28,6 +34,8 @@ const WRITER = { count: 20_000, bytes: BYTES, underWay: 500 };
 const MOST_ROUNDS = 8;
 const CLIENTS = { clients: 64, keys: 1_000, watched: 16 };
 const PACED = { bytes: BYTES, perSecond: 200 };
+const BESIDE_PARTITIONS = 3;
+const TRANSACTION_SPARE_S = 60;
 const PLAYERS = { connections: 2_000, partitions: 8 };
 const MOST_PLAYERS = 200_000;
 const PUBLISH_SECRET = "a secret of the bench of 32 bytes or more";
@@ -37,7 +45,7 @@ const command = {
   does: "Measures publishing beside a bare idempotent producer, in turns.",
   settings: {
     ROUNDS: { means: "Turns of each.", default: "7" },
-    SECONDS: { means: "Of each turn over HTTP.", default: "4" },
+    SECONDS: { means: "Of each turn that goes by a schedule.", default: "4" },
     PLAYERS: { means: "Instead: so many of the leaderboard's players post a score each." },
     RATE: { means: "Of these in a second.", default: "400" },
   },
@@ -74,10 +82,11 @@ async function run(rounds: number, seconds: number, isAlone: boolean): Promise<v
   const kafka = await startKafka();
   try {
     const alone = await writerRounds(kafka, rounds);
+    const beside = await besideRounds(kafka, rounds, seconds);
     const paths: (readonly [partitions: number, rounds: readonly PathRound[]])[] = [];
     for (const partitions of isAlone ? [] : [1, 3])
       paths.push([partitions, await pathRounds(kafka, partitions, rounds, seconds)]);
-    process.stdout.write(`${figures(alone, paths, { ...WRITER, ...CLIENTS, ...PACED })}\n`);
+    process.stdout.write(`${figures(alone, beside, paths, { ...WRITER, ...CLIENTS, ...PACED })}\n`);
   } finally {
     await kafka.stop();
   }
@@ -115,6 +124,40 @@ async function writerRounds(kafka: KafkaBroker, rounds: number): Promise<WriterR
     return measured;
   } finally {
     await Promise.all([writer.stop(), producer.stop()]);
+  }
+}
+
+/** The origin's publishing by itself, while another one's transaction is open on a partition of the same topic, and without. */
+async function besideRounds(kafka: KafkaBroker, rounds: number, seconds: number): Promise<BesideRound[]> {
+  say("beside another one's open transaction");
+  const [broker = ""] = kafka.brokers;
+  const topic = await newTopic(kafka, "beside", BESIDE_PARTITIONS);
+  const writer = new LoadProcess<WriterHandlers>(script("writer"));
+  const other = kafka.client().producer({
+    ...{ transactionalId: "other", maxInFlightRequests: 1, idempotent: true },
+    // It shall be ended by nobody but the bench.
+    transactionTimeout: (seconds + TRANSACTION_SPARE_S) * 1_000,
+  });
+  const paced = async () =>
+    summaryOf(await writer.ask("paced", { ...PACED, seconds, partitions: BESIDE_PARTITIONS }));
+  try {
+    await writer.ask("open", { broker, topic });
+    await other.connect();
+    await paced();
+    const measured: BesideRound[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const without = await paced();
+      const transaction = await other.transaction();
+      await transaction.send({ topic, messages: [{ partition: OTHERS_PARTITION, value: "open" }] });
+      const beside = await paced();
+      // It was open all the time: one that Kafka has ended can't be committed.
+      await transaction.commit();
+      measured.push({ without, beside });
+    }
+    return measured;
+  } finally {
+    await other.disconnect();
+    await writer.stop();
   }
 }
 
@@ -201,10 +244,11 @@ async function play(count: number, perSecond: number): Promise<void> {
       const { positions, failed, problem } = posted;
       if (failed > 0 || positions !== count || records !== count)
         fail(`${failed} failed (${problem}), ${positions} positions, ${records} records of ${count}`, 1);
-      const latency = summaryOf(posted.acknowledged);
-      process.stdout.write(
-        `${playersLine({ count, connections, ...cpu, latency, wallUs: posted.wallUs })}\n`,
-      );
+      else {
+        const latency = summaryOf(posted.acknowledged);
+        const line = playersLine({ count, connections, ...cpu, latency, wallUs: posted.wallUs });
+        process.stdout.write(`${line}\n`);
+      }
     } finally {
       await deployment.stop();
     }

@@ -78,10 +78,10 @@ describe("the edge:", () => {
 
   test("all is well, and no uplink was taken over to see that", async () => {
     expect(await examine()).toEqual([
-      `ok edge ${edgeUrl.origin}: can be reached`,
-      "ok uplink: the key k1 of doctor is accepted; version 1, 2 shards",
-      "ok WebSocket to the edge: gets through",
-      "ok exposed topics: the same 2 on both sides",
+      `ok edge, ${edgeUrl.origin}: can be reached`,
+      `ok uplink, ${edgeUrl.origin}: the key k1 of doctor is accepted; version 1, 2 shards`,
+      `ok WebSocket to the edge, ${edgeUrl.origin}: gets through`,
+      `ok exposed topics, ${edgeUrl.origin}: the same 2 on both sides`,
     ]);
     expect(edge.output).not.toContain("generation");
   });
@@ -107,27 +107,31 @@ describe("the edge:", () => {
     const [, uplink] = await examine();
 
     expect(uplink).toMatch(
-      new RegExp(`^wrong uplink: .* time: this machine's clock is (399|400|401) s ${words} the edge's → set`),
+      new RegExp(`^wrong uplink, .* time: this machine's clock is (399|400|401) s ${words} the edge's → set`),
     );
   });
 
   test("a clock that is nearly wrong is a hint", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 8_000 });
 
-    expect(await examine()).toContainEqual(expect.stringMatching(/^hint clock: .* [789] s behind/));
+    expect(await examine()).toContainEqual(expect.stringMatching(/^hint clock, .* [789] s behind/));
   });
 
   test("topics that only one side has are told", async () => {
     const findings = await examine({ streams: streamsOf({ orders: {}, flights: {} }).streams });
 
     expect(findings.slice(-2)).toEqual([
-      expect.stringContaining("wrong exposed topics: the edge doesn't expose flights"),
-      expect.stringContaining("hint exposed topics: the edge also exposes quotes"),
+      expect.stringContaining(": the edge doesn't expose flights"),
+      expect.stringContaining(": the edge also exposes quotes"),
     ]);
   });
 
   test.each([
-    ["nobody", "http://127.0.0.1:1", "nobody listens there (ECONNREFUSED) → start it, or correct EDGE_URL"],
+    [
+      "nobody",
+      "http://127.0.0.1:1",
+      "nobody listens there (ECONNREFUSED) → start it, or correct its address",
+    ],
     ["a name that there isn't", "http://edge.invalid", "this name can't be resolved here"],
   ])("%s there is told", async (_, url, words) => {
     expect(await examine({ edgeUrl: new URL(url) })).toEqual([expect.stringContaining(words)]);
@@ -136,7 +140,7 @@ describe("the edge:", () => {
   test("TLS where there is none is told", async () => {
     const [reached] = await examine({ edgeUrl: new URL(edgeUrl.href.replace("http", "https")) });
 
-    expect(reached).toMatch(/^wrong edge .* doesn't speak TLS there .* use http:\/\//);
+    expect(reached).toMatch(/^wrong edge, .* doesn't speak TLS there .* use http:\/\//);
   });
 
   test("as a process it says one line for each check, no secret, and ends with 0 or 1", async () => {
@@ -164,7 +168,8 @@ describe("the edge:", () => {
     expect(well.lines.map((line) => line.split(":", 1)[0])).toEqual([
       ...["ok     settings", "ok     STREAMS", "ok     DATA_DIR", "ok     disk", "ok     STATUS_PORT"],
       ...["ok     embedded log", "ok     topic orders", "hint   topic quotes"],
-      ...["ok     edge http", "ok     uplink", "ok     WebSocket to the edge", "ok     exposed topics"],
+      ...["ok     edge, http", "ok     uplink, http", "ok     WebSocket to the edge, http"],
+      "ok     exposed topics, http",
       ...["ok     clients' way, http", "ok     clients' way, http"],
     ]);
     expect(well.lines).toContainEqual(expect.stringContaining("3 partitions with 1 records"));
@@ -175,7 +180,7 @@ describe("the edge:", () => {
         expect.stringMatching(/^wrong {2}settings: KAFKA_BROKERS must be host:port/),
         expect.stringMatching(/^hint {3}STATUS_PORT: port \d+ of 127.0.0.1 is taken/),
         expect.stringMatching(/^hint {3}Kafka: is not examined/),
-        expect.stringMatching(/^ok {5}uplink: /),
+        expect.stringMatching(/^ok {5}uplink, /),
       ]),
     );
     expect(ill.code).toBe(1);

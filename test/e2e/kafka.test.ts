@@ -1,4 +1,5 @@
 /** A real Kafka, from Java's producers to subscribers that share no code with the product. */
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +12,7 @@ import { Deployment } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { digestOf } from "../support/kafka-load.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
-import { allow, createTopic } from "../support/kafka-topics.ts";
+import { allow, allowTransactions, createTopic, forbid } from "../support/kafka-topics.ts";
 import { freePort } from "../support/ports.ts";
 import { Product } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
@@ -315,6 +316,76 @@ describeWithKafka("reading Kafka:", () => {
       expect(reasons(product)).toEqual([expect.stringMatching(/^closed: closed must not be read/)]);
       expect(await (await fetch(`http://127.0.0.1:${port}/closed/k`)).json()).toBe("1");
       await subscriber.close();
+      await product.stop();
+    }, 180_000);
+
+    test("[W5] [W23] a topic that may no longer be written is not_writable, on sockets too, and nobody else's publish is worse for it; with the right again it is published to", async () => {
+      const admin = kafka.client().admin();
+      await admin.connect();
+      onTestFinished(() => admin.disconnect());
+      const account = env.KAFKA_SASL_USERNAME ?? "";
+      const { WRITE, DESCRIBE_CONFIGS } = AclOperationTypes;
+      const topics = ["lost", "kept"];
+      for (const topic of topics) {
+        await createTopic(admin, topic, 1);
+        await letRead(admin, topic);
+        for (const right of [WRITE, DESCRIBE_CONFIGS]) await allow(admin, account, right, topic);
+      }
+      await allowTransactions(admin, account, "publishers");
+      const streams = topics.map((title) => [title, { title, subscribe: "public", publish: "public" }]);
+      const STREAMS = join(dataDir, "streams.json");
+      writeFileSync(STREAMS, JSON.stringify({ streams: Object.fromEntries(streams) }));
+      const product = start([], { ...env, STREAMS, PUBLISH_ID: "publishers" });
+      await product.ready();
+
+      let made = 0;
+      const acknowledged = new Map<string, string>();
+      async function post(topic: string, key = randomUUID(), body = `${made++}`) {
+        const answer = await fetch(`http://127.0.0.1:${port}/${topic}/k`, {
+          method: "POST",
+          body,
+          headers: { "Idempotency-Key": key },
+        });
+        const said = (await answer.json()) as { position?: string; error?: { code: string } };
+        if (said.position !== undefined && topic === "lost") acknowledged.set(said.position, body);
+        return said.error?.code ?? answer.status;
+      }
+      const becomes = (what: string | number) =>
+        eventually(async () => (await post("lost")) === what, `it is ${what}`, 60_000);
+      await becomes(201);
+      expect(await post("kept")).toBe(201);
+      const client = new RawSubscriber(`ws://127.0.0.1:${port}/lost/k`);
+      await client.verdict();
+      async function send(id: number) {
+        client.send({ id, pub: "/lost/k", v: made++ });
+        await client.until(({ others }) => others.some((frame) => frame.id === id), `an answer to ${id}`);
+        return client.others.find((frame) => frame.id === id);
+      }
+
+      await forbid(admin, account, WRITE, "lost");
+      await becomes("not_writable");
+      const refused = [randomUUID(), "refused"] as const;
+      const codes = range(0, 10).map((i) => (i % 2 === 0 ? post("lost") : post("kept")));
+      expect(await Promise.all(codes)).toEqual(range(0, 10).map((i) => (i % 2 === 0 ? "not_writable" : 201)));
+      expect(await post("lost", ...refused)).toBe("not_writable");
+      expect(await send(1)).toMatchObject({ error: { code: "not_writable", retry: true } });
+
+      await allow(admin, account, WRITE, "lost");
+      await becomes(201);
+      expect(await post("lost", ...refused)).toBe(201);
+      const { ok } = (await send(2)) as { ok?: { position: string } };
+      acknowledged.set(ok?.position ?? "", `${made - 1}`);
+      await client.until(({ position }) => position === ok?.position, "all that was published");
+
+      const followed = client.updates.map(
+        ({ epoch, offset, value }) => [`${epoch}:${offset}`, String(value)] as const,
+      );
+      const before = acknowledged.size - followed.length;
+      expect(followed).toEqual([...acknowledged].slice(before));
+      expect(told(product)).toContainEqual(
+        expect.objectContaining({ event: "publish_failing", topic: "lost", code: "forbidden" }),
+      );
+      await client.close();
       await product.stop();
     }, 180_000);
 

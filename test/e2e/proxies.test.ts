@@ -1,22 +1,17 @@
-/** What passes nginx as examples/proxies/nginx.conf has it, and what becomes of it behind one that spells paths anew. */
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** What passes the proxies that examples/proxies has recipes for, and what becomes of it behind one that spells paths anew. */
+import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { examineProxy } from "../../origin/doctor/proxy.ts";
 import { subscribe } from "../../shared/client/client.ts";
 import { base64Path, endpointPath } from "../../shared/protocol/address.ts";
-import { eventually } from "../support/deadline.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
-import { freePorts } from "../support/ports.ts";
+import { type ProxyName, proxyProgram } from "../support/proxy-programs.ts";
 import { RawEvents } from "../support/raw-events.ts";
+import { type RunningProxy, recipeBelow, recipeOf, startProxy } from "../support/recipe-proxies.ts";
 
-const NGINX = process.env.NGINX ?? "nginx";
-const RECIPE = readFileSync(join(import.meta.dirname, "../../examples/proxies/nginx.conf"), "utf8");
 const BASE = "/live";
 
 const KEYS: readonly (readonly [name: string, key: Uint8Array])[] = [
@@ -41,193 +36,272 @@ const KEYS: readonly (readonly [name: string, key: Uint8Array])[] = [
   ["not UTF-8", Uint8Array.of(0xff, 0xc3)],
   ["1 KB", utf8("k/".repeat(512))],
 ];
-/** What nginx refuses, whatever it is told: with 400, or because it takes it for another place than the edge's. */
-const REFUSED: readonly (readonly [name: string, key: Uint8Array])[] = [
-  ["with a zero byte", Uint8Array.of(0, 0, 0, 42)],
-  ["that would lead above the root if it were no key", utf8("../../$/health")],
+type Key = (typeof KEYS)[number];
+
+/** Keys that some proxies refuse, whatever they are told. */
+const ZERO: Key = ["with a zero byte", Uint8Array.of(0, 0, 0, 42)];
+const ABOVE: Key = ["that would lead above the root if it were no key", utf8("../../$/health")];
+
+interface Proxy {
+  readonly name: ProxyName;
+  readonly refuses: readonly Key[];
+  /** What it refuses, too, if the edge is below a path. */
+  readonly refusesBelow?: readonly Key[];
+  /** What doctor says is wrong. */
+  readonly wrong: readonly string[];
+}
+
+const PROXIES: readonly Proxy[] = [
+  { name: "nginx", refuses: [ZERO, ABOVE], wrong: ["/a%00b is answered with status 400"] },
+  { name: "caddy", refuses: [], refusesBelow: [ABOVE], wrong: [] },
+  { name: "envoy", refuses: [], wrong: [] },
+  { name: "haproxy", refuses: [], wrong: [] },
+  { name: "apache", refuses: [ZERO], wrong: ["/a%00b is answered with status 404"] },
 ];
 
-function reasonAgainst(): string | undefined {
+const hexOf = (key: Uint8Array) => Buffer.from(key).toString("hex");
+
+/** What is at a URL, as it is asked for: a URL parser would take things away. Follows redirects, of which it tells how many. */
+async function got(
+  base: string,
+  path: string,
+  hops = 0,
+): Promise<readonly [status: number, body: string, hops: number]> {
+  const { hostname, port, origin, pathname } = new URL(base);
+  const full = (pathname === "/" ? "" : pathname) + path;
+  const { promise, resolve, reject } = Promise.withResolvers<readonly [number, string, string | undefined]>();
+  get({ host: hostname, port, path: full }, (answer) => {
+    let body = "";
+    answer.setEncoding("utf8").on("data", (part: string) => (body += part));
+    answer.on("end", () => resolve([answer.statusCode ?? 0, body, answer.headers.location]));
+  }).on("error", reject);
+  const [status, body, location] = await promise;
+  if (location === undefined || hops >= 5) return [status, body, hops];
+  const to = location.startsWith("/") ? location : location.replace(origin, "");
+  return got(origin, to, hops + 1);
+}
+
+/** The value of the first update. */
+async function subscribed(url: string): Promise<string> {
+  const subscription = subscribe(url.replace("http", "ws"));
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  subscription.on("update", (update) => resolve(update.text() ?? ""));
+  subscription.on("connection", (change) => {
+    if (change.state === "closed") reject(new Error(`${url}: ${JSON.stringify(change)}`));
+  });
   try {
-    execFileSync(NGINX, ["-v"], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return "no nginx on this machine; NGINX can name one";
+    return await promise;
+  } finally {
+    subscription.close();
   }
 }
 
-const reason = reasonAgainst();
-const describeWithNginx = reason === undefined ? describe : describe.skip;
+function reasonAgainst(name: ProxyName): string | undefined {
+  try {
+    proxyProgram(name);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
-describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reason})`}:`, () => {
-  let deployment: Deployment;
-  let folder: string;
-  const running: (() => Promise<void>)[] = [];
-  /** As the recipe has it; below a path; and one that spells paths anew. */
-  let urls: { readonly plain: string; readonly below: string; readonly respelling: string };
+/** Skipped by name, and with the reason, where the proxy can't be had; in CI that is a failure. */
+function describeBehind(name: ProxyName, body: () => void): void {
+  const reason = reasonAgainst(name);
+  if (reason === undefined || process.env.CI === "true") describe(`behind ${name}`, body);
+  else describe.skip(`behind ${name} (skipped: ${reason})`, body);
+}
 
+let deployment: Deployment;
+let edge: string;
+let folder: string;
+
+beforeAll(async () => {
+  deployment = await Deployment.start({
+    topics: { keys: { stream: { compacted: true, publish: "public" } } },
+    edgeEnv: { BASE_PATH: BASE, PROXIES: "127.0.0.1" },
+    originEnv: { PUBLISH_SECRET: "x".repeat(32) },
+  });
+  edge = new URL(deployment.url).host;
+  const all = [...KEYS, ZERO, ABOVE];
+  deployment.produce(
+    "keys",
+    all.map(([, key]) => ({ key, value: utf8(hexOf(key)) })),
+  );
+  folder = mkdtempSync(join(tmpdir(), "distributary-proxies-"));
+});
+afterAll(async () => {
+  await deployment?.stop();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts it for the tests of a group; returns where its edge is. */
+function running(name: ProxyName, text: () => string, base = ""): () => string {
+  let proxy: RunningProxy;
   beforeAll(async () => {
-    deployment = await Deployment.start({
-      topics: { keys: { stream: { compacted: true, publish: "public" } } },
-      edgeEnv: { BASE_PATH: BASE, PROXIES: "127.0.0.1" },
-      originEnv: { PUBLISH_SECRET: "x".repeat(32) },
-    });
-    deployment.produce(
-      "keys",
-      [...KEYS, ...REFUSED].map(([, key]) => ({
-        key,
-        value: utf8(Buffer.from(key).toString("hex")),
-      })),
-    );
-    folder = mkdtempSync(join(tmpdir(), "distributary-nginx-"));
-    const [plain = 0, below = 0, respelling = 0] = await freePorts(3);
-    const edge = new URL(deployment.url).host;
-    const recipe = (port: number) =>
-      RECIPE.replaceAll("127.0.0.1:8787", edge)
-        .replace("127.0.0.1:8080", `127.0.0.1:${port}`)
-        .replace("65536", "512")
-        .replace("worker_processes auto", "worker_processes 1")
-        .replace("nginx.pid", `${port}.pid`);
-    await nginx(plain, recipe(plain));
-    await nginx(below, recipe(below).replace("location / {", `location ${BASE}/ {`));
-    await nginx(
-      respelling,
-      recipe(respelling).replace("proxy_pass http://edge;", "proxy_pass http://edge/;"),
-    );
-    urls = {
-      plain: `http://127.0.0.1:${plain}`,
-      below: `http://127.0.0.1:${below}${BASE}`,
-      respelling: `http://127.0.0.1:${respelling}`,
-    };
+    proxy = await startProxy(name, text(), edge, folder);
   });
-  afterAll(async () => {
-    await Promise.all(running.map((end) => end()));
-    await deployment?.stop();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  afterAll(() => proxy?.stop());
+  return () => proxy.url + base;
+}
+
+for (const proxy of PROXIES)
+  describeBehind(proxy.name, () => {
+    const { name, refuses, refusesBelow = [] } = proxy;
+    describe("as the recipe has it,", () =>
+      passes(
+        running(name, () => recipeOf(name)),
+        proxy,
+      ));
+    describe("below a path,", () =>
+      passes(
+        running(name, () => recipeBelow(name, BASE), BASE),
+        { ...proxy, refuses: [...refuses, ...refusesBelow] },
+      ));
   });
 
-  async function nginx(port: number, text: string): Promise<void> {
-    const file = join(folder, `${port}.conf`);
-    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-      .map((name) => `${name}_temp_path ${folder}/${port}-${name};`)
-      .join("\n");
-    writeFileSync(file, text.replace("access_log off;", `access_log off;\n${paths}`));
-    const child = spawn(NGINX, ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"], {
-      stdio: "ignore",
-    });
-    const ended = once(child, "close");
-    running.push(async () => {
-      child.kill("SIGQUIT");
-      const hurry = setTimeout(() => child.kill("SIGKILL"), 2_000);
-      await ended;
-      clearTimeout(hurry);
-    });
-    await eventually(async () => {
-      const socket = connect(port, "127.0.0.1");
-      await once(socket, "connect").finally(() => socket.destroy());
-      return true;
-    }, "nginx listens");
-  }
+function passes(url: () => string, { name, refuses, wrong }: Proxy): void {
+  const passing = [...KEYS, ZERO, ABOVE].filter((key) => !refuses.includes(key));
+  const paths = (key: Uint8Array) => [endpointPath("keys", key), base64Path({ topic: "keys", key })];
 
-  /** What is at a URL, as it is asked for: a URL parser would take things away. Follows redirects, of which it tells how many. */
-  async function got(
-    base: string,
-    path: string,
-    hops = 0,
-  ): Promise<readonly [status: number, body: string, hops: number]> {
-    const { hostname, port, origin, pathname } = new URL(base);
-    const full = (pathname === "/" ? "" : pathname) + path;
-    const { promise, resolve, reject } =
-      Promise.withResolvers<readonly [number, string, string | undefined]>();
-    get({ host: hostname, port, path: full }, (answer) => {
-      let body = "";
-      answer.setEncoding("utf8").on("data", (part: string) => (body += part));
-      answer.on("end", () => resolve([answer.statusCode ?? 0, body, answer.headers.location]));
-    }).on("error", reject);
-    const [status, body, location] = await promise;
-    if (location === undefined || hops >= 5) return [status, body, hops];
-    const to = location.startsWith("/") ? location : location.replace(origin, "");
-    return got(origin, to, hops + 1);
-  }
+  test("[A1] keys of every kind are reached by GET, by both of their paths", async () => {
+    const found = [];
+    for (const [kind, key] of passing)
+      for (const path of paths(key)) found.push([kind, ...(await got(url(), path))]);
 
-  const hexOf = (key: Uint8Array) => Buffer.from(key).toString("hex");
-
-  describe.each(["plain", "below"] as const)("as the recipe has it, %s,", (way) => {
-    test.each(KEYS)("[A1] a key of the kind %s is reached by GET, by both of its paths", async (_, key) => {
-      expect(await got(urls[way], endpointPath("keys", key))).toEqual([200, hexOf(key), 0]);
-      expect(await got(urls[way], base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
-    });
-
-    test.each(KEYS)(
-      "[A13] [A14] a key of the kind %s is subscribed to, by both of its paths",
-      async (_, key) => {
-        for (const path of [endpointPath("keys", key), base64Path({ topic: "keys", key })]) {
-          const subscription = subscribe(urls[way].replace("http", "ws") + path);
-          const { promise, resolve, reject } = Promise.withResolvers<string>();
-          subscription.on("update", (update) => resolve(update.text() ?? ""));
-          subscription.on("connection", (change) => {
-            if (change.state === "closed") reject(new Error(JSON.stringify(change)));
-          });
-          expect(await promise).toBe(hexOf(key));
-          subscription.close();
-        }
-      },
+    expect(found).toEqual(
+      passing.flatMap(([kind, key]) => [
+        [kind, 200, hexOf(key), 0],
+        [kind, 200, hexOf(key), 0],
+      ]),
     );
+  });
 
-    test("[A3] another spelling is led to the key, below the same path", async () => {
-      expect(await got(urls[way], "/keys/user:42")).toEqual([200, hexOf(utf8("user:42")), 1]);
-      expect((await got(urls[way], "/")).slice(0, 1)).toEqual([200]);
+  test("[A13] [A14] keys of every kind are subscribed to, by both of their paths", async () => {
+    for (const [kind, key] of passing) {
+      const found = await Promise.all(paths(key).map((path) => subscribed(url() + path)));
+      expect([kind, ...found]).toEqual([kind, hexOf(key), hexOf(key)]);
+    }
+  });
+
+  test("[E1] keys of every kind are followed by event streams, by both of their paths", async () => {
+    for (const [kind, key] of passing)
+      for (const path of paths(key)) {
+        const events = new RawEvents(url() + path);
+        await events.until(({ updates }) => updates.length === 1, `the latest of a key of the kind ${kind}`);
+        events.cut();
+        expect(events.violations).toEqual([]);
+      }
+  });
+
+  test("[A3] another spelling is led to the key, below the same path", async () => {
+    expect(await got(url(), "/keys/user:42")).toEqual([200, hexOf(utf8("user:42")), 1]);
+    expect((await got(url(), "/")).slice(0, 1)).toEqual([200]);
+  });
+
+  if (refuses.length > 0)
+    test(`[A13] keys that ${name} refuses pass in base64url: ${refuses.map(([kind]) => kind)}`, async () => {
+      for (const [, key] of refuses) {
+        expect(await got(url(), endpointPath("keys", key))).not.toEqual([200, hexOf(key), 0]);
+        expect(await got(url(), base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
+      }
     });
 
-    test.each(REFUSED)("[A13] a key %s, which nginx refuses, passes in base64url", async (_, key) => {
-      expect((await got(urls[way], endpointPath("keys", key)))[0]).toBeOneOf([400, 403]);
-      expect(await got(urls[way], base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
+  test("[W1] what is published arrives", async () => {
+    const path = endpointPath("keys", utf8(`published/by ${url()}`));
+    const answer = await fetch(url() + path, { method: "POST", body: name });
+
+    expect(answer.status).toBe(201);
+    expect(await (await fetch(url() + path)).text()).toBe(name);
+  });
+
+  test("[E1] events of a stream come as they happen", async () => {
+    const key = utf8(`streamed ${url()}`);
+    deployment.produce("keys", [{ key, value: utf8("1") }]);
+    const events = new RawEvents(url() + endpointPath("keys", key));
+    await events.until(({ updates }) => updates.length === 1, "the latest");
+    deployment.produce("keys", [{ key, value: utf8("2") }]);
+    await events.until(({ updates }) => updates.length === 2, "the next, though the answer goes on");
+
+    events.cut();
+    expect(events.violations).toEqual([]);
+  });
+
+  test("doctor finds what the proxy can't be told to pass, and nothing else", async () => {
+    expect(await found(url())).toEqual([
+      ...wrong.map((says) => `wrong ${says}`),
+      ...(wrong.length === 0 ? ["ok paths arrive as they are sent"] : []),
+      "ok redirects lead to the edge",
+      "ok lets WebSockets through",
+    ]);
+  });
+}
+
+/** What doctor says, without who is harmed. */
+async function found(url: string): Promise<string[]> {
+  const said: string[] = [];
+  for await (const { verdict, says } of examineProxy(new URL(url)))
+    said.push(`${verdict} ${says.replace(/^.* by their URL: /, "").replace(" before it gets there", "")}`);
+  return said;
+}
+
+/** Each by the change that makes it of the recipe. */
+describeBehind("nginx", () => {
+  const changed = (from: string, to: string) => () => recipeOf("nginx").replace(from, to);
+
+  describe("that spells paths anew,", () => {
+    const url = running("nginx", changed("proxy_pass http://edge;", "proxy_pass http://edge/;"));
+
+    test("[A3] no redirect goes in a circle: the key is reached all the same", async () => {
+      for (const key of [utf8("user:42"), utf8("a,b;c"), utf8("a@b")])
+        expect(await got(url(), endpointPath("keys", key))).toEqual([200, hexOf(key), 2]);
     });
 
-    test("[W1] what is published arrives", async () => {
-      const path = endpointPath("keys", utf8("published/here"));
-      const answer = await fetch(urls[way] + path, { method: "POST", body: way });
-
-      expect(answer.status).toBe(201);
-      expect(await (await fetch(urls[way] + path)).text()).toBe(way);
-    });
-
-    test("[E1] events of a stream come as they happen", async () => {
-      const key = utf8(`streamed ${way}`);
-      deployment.produce("keys", [{ key, value: utf8("1") }]);
-      const events = new RawEvents(urls[way] + endpointPath("keys", key));
-      await events.until(({ updates }) => updates.length === 1, "the latest");
-      deployment.produce("keys", [{ key, value: utf8("2") }]);
-      await events.until(({ updates }) => updates.length === 2, "the next, though the answer goes on");
-
-      events.cut();
-      expect(events.violations).toEqual([]);
-    });
-
-    test("doctor finds nothing but the zero byte", async () => {
-      const findings = [];
-      for await (const { verdict, says } of examineProxy(new URL(urls[way]))) findings.push([verdict, says]);
-
-      expect(findings).toEqual([
-        ["wrong", expect.stringContaining("/a%00b is answered with status 400")],
-        ["ok", "lets WebSockets through"],
-      ]);
+    test("doctor says what it does", async () => {
+      expect(await found(url())).toEqual(
+        expect.arrayContaining([
+          "wrong /a%3Ab arrives as /a:b",
+          "wrong /a%2Fb arrives as /a/b",
+          "wrong /a%2F%2Fb arrives as /a//b",
+        ]),
+      );
     });
   });
 
-  test("[A3] behind one that spells paths anew no redirect goes in a circle: the key is reached all the same", async () => {
-    for (const key of [utf8("user:42"), utf8("a,b;c"), utf8("a@b")])
-      expect(await got(urls.respelling, endpointPath("keys", key))).toEqual([200, hexOf(key), 2]);
+  describe("that makes one slash of two,", () => {
+    const url = running("nginx", () =>
+      changed("proxy_pass http://edge;", "proxy_pass http://edge/;")().replace(
+        "merge_slashes off",
+        "merge_slashes on",
+      ),
+    );
+
+    test("doctor says so", async () => {
+      expect(await found(url())).toEqual(
+        expect.arrayContaining(["wrong /a//b arrives as /a/b", "wrong /a%2F%2Fb arrives as /a/b"]),
+      );
+    });
   });
 
-  test("doctor says what that one does", async () => {
-    const said: string[] = [];
-    for await (const { verdict, says } of examineProxy(new URL(urls.respelling)))
-      said.push(`${verdict} ${says}`);
-
-    expect(said).toContain(
-      "wrong keys with special characters can't be reached by their URL: /a%3Ab arrives as /a:b",
+  describe("that takes its path away from what it asks for,", () => {
+    const elsewhere = "/elsewhere";
+    const url = running(
+      "nginx",
+      () => changed("location / {", `location ${elsewhere}/ {\nrewrite ^${elsewhere}/(.*)$ /$1 break;`)(),
+      elsewhere,
     );
-    expect(said).toContain("wrong keys with a slash can't be reached by their URL: /a%2Fb arrives as /a/b");
+
+    test("doctor says that redirects lead astray", async () => {
+      expect(await found(url())).toContain(`wrong redirects lead astray: ${elsewhere}/ leads to ${BASE}/$/`);
+    });
+  });
+
+  describe("that passes no upgrade on,", () => {
+    const url = running("nginx", changed("proxy_set_header Upgrade $http_upgrade;", ""));
+
+    test("doctor says that WebSockets don't get through", async () => {
+      const [last] = (await found(url())).slice(-1);
+      expect(last).toMatch(/^wrong WebSockets don't get through: /);
+    });
   });
 });

@@ -5,6 +5,7 @@ import { WebSocket } from "ws";
 import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const KEY = "/quotes/key";
+const OTHER_KEY = "/quotes/other";
 
 /** Of an endpoint for each id. */
 const path = (id: number) => `${KEY}-${id}`;
@@ -21,7 +22,7 @@ class Edge {
   static async start(env: Readonly<Record<string, string>>): Promise<Edge> {
     const edge = await WorkerdEdge.start(env);
     onTestFinished(() => edge.close());
-    edge.origin.append(KEY, 1);
+    for (const key of [KEY, OTHER_KEY]) edge.origin.append(key, 1);
     return new Edge(edge.port);
   }
 
@@ -81,22 +82,37 @@ class Edge {
     return all;
   }
 
-  /** What becomes of subscribes with these ids, all to the one key, on a connection of many endpoints. */
+  /** What becomes of subscribes with these ids, each to a key of its own, on a connection of many endpoints. */
   connect(localAddress: string, ids: readonly number[]): Promise<readonly string[]> {
-    const url = `ws://127.0.0.1:${this.#port}/$/connect?client=one`;
-    const socket = new WebSocket(url, "distributary.v1", { localAddress });
+    const subs = JSON.stringify({ subs: ids.map((id) => ({ id, sub: path(id) })) });
+    return this.#outcomes(localAddress, "/$/connect?client=one", ids, [subs]);
+  }
+
+  /** What becomes of frames with these ids that nobody knows, on the socket of one endpoint. */
+  says(localAddress: string, path: string, ids: readonly number[]): Promise<readonly string[]> {
+    const frames = ids.map((id) => JSON.stringify({ id, later: 1 }));
+    return this.#outcomes(localAddress, path, ids, frames);
+  }
+
+  #outcomes(
+    localAddress: string,
+    path: string,
+    ids: readonly number[],
+    messages: readonly string[],
+  ): Promise<readonly string[]> {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}${path}`, "distributary.v1", { localAddress });
     onTestFinished(() => socket.terminate());
     const outcomes = new Map<number, string>();
     return new Promise((resolve, reject) => {
-      socket.once("open", () =>
-        socket.send(JSON.stringify({ subs: ids.map((id) => ({ id, sub: path(id) })) })),
-      );
+      socket.once("open", () => {
+        for (const message of messages) socket.send(message);
+      });
       socket.on("message", (message) => {
         for (const told of String(message).split("\u001e")) {
           const { id } = JSON.parse(told) as { readonly id?: number };
           if (id !== undefined) outcomes.set(id, outcomeOf(told));
         }
-        if (outcomes.size === ids.length) resolve(ids.map((id) => outcomes.get(id) ?? ""));
+        if (ids.every((id) => outcomes.has(id))) resolve(ids.map((id) => outcomes.get(id) ?? ""));
       });
       socket.once("close", (code, reason) => reject(new Error(`${code} ${String(reason)}`)));
       socket.once("error", reject);
@@ -170,6 +186,18 @@ test("[M10] connections of many endpoints of one address share how often they ma
   expect(await edge.connect("127.200.0.1", [1, 2])).toEqual(["answered", "answered"]);
   expect(await edge.connect("127.200.0.1", [1, 2])).toEqual(["answered", "rate_limited"]);
   expect(await edge.connect("127.200.0.2", [1, 2])).toEqual(["answered", "answered"]);
+}, 60_000);
+
+test("[S20] sockets of an address share how many frames they say, whichever endpoints they are of, and another's don't", async () => {
+  const edge = await Edge.start({ FRAMES_PER_MINUTE: "3" });
+  const passes = ["unsupported", "unsupported"];
+
+  expect(await edge.says("127.200.0.1", KEY, [1, 2])).toEqual(passes);
+  expect(await edge.says("127.200.0.1", OTHER_KEY, [1, 2])).toEqual(["unsupported", "rate_limited"]);
+  expect(await edge.says("127.200.0.2", KEY, [1, 2])).toEqual(passes);
+  // Those of keys without a record wait in rooms, which are elsewhere.
+  expect(await edge.says("127.200.0.1", path(1), [1, 2])).toEqual(passes);
+  expect(await edge.says("127.200.0.1", path(2), [1, 2])).toEqual(["unsupported", "rate_limited"]);
 }, 60_000);
 
 test("[H14] an address that publishes too much is told when to come back, and goes on reading", async () => {

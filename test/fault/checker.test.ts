@@ -445,6 +445,30 @@ describe("where records vanish from the log,", () => {
       expect(isClean(findings)).toBe(true);
     });
 
+    test.each<[string, number, string | undefined]>([
+      ["at what a full index may have dropped by then", 2, "aged"],
+      ["at the first that it must still hold", 1, undefined],
+    ])("one that comes back stands %s", (_, dropped, justification) => {
+      const findings = check(
+        {
+          subscriber: "s",
+          endpoint: ENDPOINT,
+          from: "a.0:20",
+          happenings: [lost("a.0:50"), ...updates([6])],
+        },
+        LOG,
+        (id, written) => written === WHOLE && id <= idOf("a.0", dropped),
+      );
+      expect(findings.announced).toMatchObject([{ justification }]);
+    });
+
+    test("a record names no predecessor only where an index that is full may have dropped it", () => {
+      const happenings = [JOINED, ...updates([2, 3]), following(4, undefined), ...updates([5, 6])];
+      const history = { subscriber: "s", endpoint: ENDPOINT, happenings };
+      expect(check(history, LOG, (id) => id <= idOf("a.0", 3))).toMatchObject({ foreign: 0 });
+      expect(check(history, LOG, (id) => id <= idOf("a.0", 2))).toMatchObject({ foreign: 1 });
+    });
+
     test("one that comes back and is told that it missed nothing has lost what does not come", () => {
       const recovered = verdict({ from: "a.0:20", position: "a.0:20", recovered: true, written: WHOLE });
       const happenings = [recovered, ...updates([6])];

@@ -17,7 +17,7 @@ import {
   type WrittenLog,
 } from "./history.ts";
 
-/** Why nothing else could be said: the topic was deleted, records vanished from the log, or from a short index. */
+/** Why nothing else could be said: the topic was deleted, records vanished from the log, or from an index that is short or full. */
 export type Justification = "deleted" | "vanished" | "aged";
 
 export interface AnnouncedGap {
@@ -56,8 +56,11 @@ export interface Findings {
 
 const PROBLEMS = 10;
 
-export function check(history: History, log: WrittenLog): Findings {
-  return new Check(history, log).run();
+/** Whether an index may have dropped a record, for being full, when so much had been written. */
+export type MayBeDropped = (id: number, written: Written) => boolean;
+
+export function check(history: History, log: WrittenLog, mayBeDropped: MayBeDropped = () => false): Findings {
+  return new Check(history, log, mayBeDropped).run();
 }
 
 /** Whether a subscriber saw everything once and in order, or was told plainly, and rightly, that it could not. */
@@ -80,6 +83,7 @@ interface Pardon {
 class Check {
   readonly #history: History;
   readonly #log: WrittenLog;
+  readonly #mayBeDropped: MayBeDropped;
   /** Where the subscriber stands; undefined until its first verdict. */
   #standing: Map<string, number> | undefined;
   readonly #received = new Set<string>();
@@ -98,9 +102,10 @@ class Check {
   readonly #announced: AnnouncedGap[] = [];
   readonly #problems: string[] = [];
 
-  constructor(history: History, log: WrittenLog) {
+  constructor(history: History, log: WrittenLog, mayBeDropped: MayBeDropped) {
     this.#history = history;
     this.#log = log;
+    this.#mayBeDropped = mayBeDropped;
     if (history.from !== undefined) this.#standing = parsePosition(history.from);
   }
 
@@ -211,7 +216,13 @@ class Check {
       forgetful?.vanished.some(({ offset, id }) => offset >= (before.get(epoch) ?? -1) && id < written),
     );
     if (hasVanished) return "vanished";
-    return own.some(([, { isShort }]) => isShort) ? "aged" : undefined;
+    const isOld = own.some(([epoch]) => {
+      const at = before.get(epoch);
+      const records = at === undefined ? [] : this.#recordsOf(epoch);
+      const last = at === undefined ? undefined : records[indexAfter(records, at) - 1];
+      return last !== undefined && this.#mayBeDropped(last.id, written);
+    });
+    return isOld || own.some(([, { isShort }]) => isShort) ? "aged" : undefined;
   }
 
   /** What was written by now, and can't be had any more, was declared lost; of an epoch that isn't told of, all. */
@@ -245,12 +256,12 @@ class Check {
       return;
     }
     // Of what vanished an origin may know less, or more.
-    const mayDiffer = forgetful !== undefined || (previous === undefined && isForgotten);
-    if (previous !== records[index - 1]?.offset && !mayDiffer) {
+    const last = records[index - 1];
+    const isDropped = last !== undefined && this.#mayBeDropped(last.id, id);
+    const mayDiffer = forgetful !== undefined || (previous === undefined && (isForgotten || isDropped));
+    if (previous !== last?.offset && !mayDiffer) {
       this.#foreign++;
-      this.#problem(
-        `${name} names ${previous} as its predecessor; the log has ${records[index - 1]?.offset}`,
-      );
+      this.#problem(`${name} names ${previous} as its predecessor; the log has ${last?.offset}`);
     }
     if (offset <= (this.#standing.get(epoch) ?? -1)) this.#again(name, id);
     else this.#next(this.#standing, update, records, index);

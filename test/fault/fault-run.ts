@@ -12,7 +12,7 @@ import { staleLatest } from "./latest.ts";
 import { NotInjected } from "./not-injected.ts";
 import { checkPublishes } from "./publishing/publish-checker.ts";
 import type { Results } from "./report.ts";
-import { PUBLISHED, Rig, type RigSettings } from "./rig.ts";
+import { INDEX_BYTES, PUBLISHED, Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
 import { type Plan, planOf } from "./schedule.ts";
 import { recordsOf } from "./topics.ts";
@@ -90,8 +90,11 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     const stale = await staleLatest(rig.edge.url, log);
     const after = held(rig);
     const left = await leave(rig);
+    // A run of ten minutes writes more than an index holds, and keys move to other partitions where some are added.
+    const mayBeDropped = (id: number, written: number) =>
+      rig.ledger.bytesBetween(id, written) > INDEX_BYTES / 2;
     const findings = rig.population.all.map(({ name, endpoint, from, happenings }) =>
-      check({ subscriber: name, endpoint, from, happenings }, log),
+      check({ subscriber: name, endpoint, from, happenings }, log, mayBeDropped),
     );
     return {
       seed,

@@ -21,6 +21,7 @@ const OPTIONS = {
 
 const clockOf = (random: Random): Clock => ({
   now: () => performance.now(),
+  date: () => Date.now(),
   random,
   after: (ms, fire) => {
     const timer = setTimeout(fire, ms);

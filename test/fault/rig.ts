@@ -51,6 +51,8 @@ const KAFKA_CONFIG = {
   "leader.imbalance.per.broker.percentage": 0,
   // What is late by Kafka's own patience would only make a run longer.
   "log.cleaner.backoff.ms": 500,
+  // The cleaner wipes all of it each time, which by default takes more of a broker than all its records.
+  "log.cleaner.dedupe.buffer.size": 2 * 1024 ** 2,
   "quota.window.num": 3,
   "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
 };

@@ -9,6 +9,8 @@ const TICK_MS = 50;
 /** Batches that are on their way while Kafka doesn't answer; past that nothing is written. */
 const MAX_PENDING = 40;
 const PAD_BYTES = 120;
+/** What an index takes for a record beside its padding, at least. */
+const RECORD_BYTES = 100;
 
 export interface Place {
   readonly partition: number;
@@ -21,19 +23,34 @@ export class Ledger {
   readonly acknowledged = new Set<number>();
   failed = 0;
   lastFailure = "";
+  /** How many bytes those before each have, about. */
+  readonly #before: number[] = [];
+  #bytes = 0;
 
-  next(): number {
+  next(padding = 0): number {
+    this.#counts(padding);
     return this.producedAt.push(performance.now()) - 1;
   }
 
   /** The number of one that may be tried for long: until it is produced, nobody who waits for it is late. */
   reserve(): number {
+    this.#counts(0);
     return this.producedAt.push(Number.POSITIVE_INFINITY) - 1;
+  }
+
+  /** How many bytes an index takes for what was written from one on, until another, at least. */
+  bytesBetween(id: number, written: number): number {
+    return (this.#before[written] ?? this.#bytes) - (this.#before[id] ?? this.#bytes);
   }
 
   /** It is known to be in the log from now on. */
   produced(id: number): void {
     this.producedAt[id] = performance.now();
+  }
+
+  #counts(padding: number): void {
+    this.#before.push(this.#bytes);
+    this.#bytes += padding + RECORD_BYTES;
   }
 }
 
@@ -123,7 +140,7 @@ export class Writer {
 
   /** One to be written, by whomever; it counts as sent. */
   message(key: string, padding: number): Message {
-    return this.#sends(withValue(this.#ledger.next(), key, this.#partitionOf(key), padding));
+    return this.#sends(withValue(this.#ledger.next(padding), key, this.#partitionOf(key), padding));
   }
 
   /** Notes what was acknowledged: for each partition the offset of the first, and that they follow one another. */

@@ -13,6 +13,7 @@ test("without flags all attacks come, for half a minute each", () => {
     names: ["deep-value", "unread-answers", "pings", "idle"],
     seconds: 30,
     addresses: 1,
+    runtime: "workerd",
     checkout: undefined,
     readme: false,
     list: false,
@@ -34,6 +35,8 @@ test.each([
   [["--seconds", "601"], "--seconds is"],
   [["--addresses", "many"], "--addresses is"],
   [["--readme", "--only", "pings"], "--only can't be given"],
+  [["--runtime", "deno"], "--runtime is"],
+  [["--readme", "--runtime", "node"], "--runtime can't be another"],
   [["--minutes", "1"], "Unknown option"],
 ])("%j makes no sense, and is refused with words", (args, problem) => {
   expect(() => readFlags(args, ATTACKS)).toThrow(problem);

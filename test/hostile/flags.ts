@@ -1,5 +1,6 @@
 /** The flags of `npm run test:hostile`. Pure. */
 import { parseArgs } from "node:util";
+import type { RuntimeName } from "../support/runtimes.ts";
 
 export const USAGE = `npm run test:hostile -- [flags]
 
@@ -10,6 +11,7 @@ clients that check each update, and says what a request costs and how long the h
                  is looked at in the end: with less than 30, what the product gives up after 30 s counts as held.
   --addresses N  From how many addresses attackers come, in turn, up to 10,000; 1 if not given.
   --only A,B     Only attacks whose names contain one of these, or rows, as in row4.
+  --runtime NAME On what the edge runs: workerd, if not given, or node.
   --checkout DIR Attacks the product of another tree first, an earlier one of this project, and shows it below each row.
   --readme       Writes the table into docs/security.md, if the run doesn't fail.
   --list         The attacks.
@@ -19,6 +21,7 @@ clients that check each update, and says what a request costs and how long the h
 const OPTIONS = {
   seconds: { type: "string", default: "30" },
   addresses: { type: "string", default: "1" },
+  runtime: { type: "string", default: "workerd" },
   only: { type: "string" },
   checkout: { type: "string" },
   readme: { type: "boolean", default: false },
@@ -26,6 +29,7 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 } as const;
 
+const RUNTIMES: readonly RuntimeName[] = ["workerd", "node"];
 const MOST_SECONDS = 600;
 const MOST_ADDRESSES = 10_000;
 
@@ -34,6 +38,7 @@ export interface Flags {
   readonly addresses: number;
   /** Names of those that were chosen. */
   readonly names: readonly string[];
+  readonly runtime: RuntimeName;
   readonly checkout: string | undefined;
   readonly readme: boolean;
   readonly list: boolean;
@@ -48,10 +53,15 @@ export function readFlags(
   const { values } = parseArgs({ options: OPTIONS, args: [...args] });
   const seconds = whole("seconds", values.seconds, MOST_SECONDS);
   const addresses = whole("addresses", values.addresses, MOST_ADDRESSES);
+  const runtime = RUNTIMES.find((name) => name === values.runtime);
+  if (runtime === undefined)
+    throw new Error(`--runtime is ${JSON.stringify(values.runtime)}; it must be ${RUNTIMES.join(" or ")}`);
   const { checkout, readme, list, help } = values;
   if (readme && values.only !== undefined)
     throw new Error("--readme writes what all attacks did, so --only can't be given");
-  return { seconds, addresses, names: chosen(values.only, attacks), checkout, readme, list, help };
+  if (readme && runtime !== "workerd")
+    throw new Error("--readme writes what was done to workerd, so --runtime can't be another");
+  return { seconds, addresses, names: chosen(values.only, attacks), runtime, checkout, readme, list, help };
 }
 
 function whole(name: string, text: string, most: number): number {

@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess, unlessInterrupted } from "../bench/load/rpc.ts";
-import { descendants } from "../bench/proc.ts";
+import { servingBelow } from "../bench/proc.ts";
 import type * as Deployments from "../support/deployment.ts";
 import { utf8 } from "../support/deployment.ts";
 import { freePort } from "../support/ports.ts";
+import type { RuntimeName } from "../support/runtimes.ts";
 import { AUTH_ISSUERS } from "../support/tokens.ts";
 import type { Attack, Attacker, Tally, Target } from "./attack.ts";
 import { HONEST_TOPIC, HOSTILE_TOPIC } from "./attack.ts";
@@ -22,6 +23,8 @@ export interface HostileSettings {
   readonly seconds: number;
   /** From how many addresses attackers come. */
   readonly addresses: number;
+  /** On what the edge runs. */
+  readonly runtime: RuntimeName;
   /** Whether all are to come at once in the end. */
   readonly together: boolean;
   /** Whose product is attacked, by the root of its tree. */
@@ -65,7 +68,7 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
     topics: { [HONEST_TOPIC]: { partitions: 2 }, [HOSTILE_TOPIC]: { partitions: 1 } },
     originEnv: { STATUS_PORT: String(statusPort) },
     // Without issuers nobody would look at a token.
-    edgeEnv: { AUTH_ISSUERS },
+    edgeEnv: { AUTH_ISSUERS, RUNTIME: settings.runtime },
     before(log) {
       honest.preload(log);
       const records = new Map(attacks.flatMap((attack) => attack.records ?? []).map((one) => [one.key, one]));
@@ -79,8 +82,8 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
   try {
     const { edge, origin, url } = deployment;
     const served = edge?.process.pid ?? 0;
-    const workerds = descendants(served, "workerd");
-    const pids: Pids = { origin: origin?.process.pid ?? 0, edge: [served, ...workerds] };
+    const serving = servingBelow(served);
+    const pids: Pids = { origin: origin?.process.pid ?? 0, edge: [served, ...serving] };
     const target: Target = {
       ...{ url, statusPort, addresses },
       // An earlier product has one key for all.
@@ -124,7 +127,8 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
       attacked.push(await strike(strangers, "all together"));
     }
     const wrong = [...(await honest.end())];
-    if (String(descendants(served, "workerd")) !== String(workerds)) wrong.push("workerd ended");
+    if (serving.length === 0 || String(servingBelow(served)) !== String(serving))
+      wrong.push(`what serves the edge (${settings.runtime}) ended`);
     for (const child of [edge, origin])
       if (child?.exited) wrong.push(`${child.script} ended:\n${child.output.slice(-2_000)}`);
     const { records, closes } = honest;

@@ -1,6 +1,7 @@
 /** A short form of `npm run test:hostile`, of which only that must hold which holds however busy the machine is. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { RUNTIME } from "../support/runtimes.ts";
 import { ATTACKS } from "./attacks.ts";
 import { hostileRun } from "./hostile-run.ts";
 import { failures } from "./report.ts";
@@ -20,6 +21,7 @@ test("while it is attacked in many ways, in turn and at once, honest clients los
     attacks,
     seconds: SECONDS,
     addresses: 1,
+    runtime: RUNTIME,
     together: true,
     checkout: ROOT,
     say: () => {},

@@ -29,13 +29,14 @@ if (flags.help) say(USAGE);
 else if (flags.list) for (const { name, row, by, how } of ATTACKS) say(`${name} (row ${row}, ${by}): ${how}`);
 else process.exit(await main(flags));
 
-async function main({ names, seconds, addresses, checkout, readme }: Flags): Promise<number> {
+async function main({ names, seconds, addresses, runtime, checkout, readme }: Flags): Promise<number> {
   interruptOnSignal();
   const attack = (root: string) =>
     hostileRun({
       attacks: ATTACKS.filter(({ name }) => names.includes(name)),
       seconds,
       addresses,
+      runtime,
       together: names.length > 1,
       checkout: root,
       say: (line) => say(`${new Date().toISOString().slice(11, 19)} ${line}`),

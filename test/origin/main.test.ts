@@ -238,6 +238,58 @@ test("what can't be helped ends it with 1 and one line that says why", async () 
   expect(child.exitCode).toBe(1);
 });
 
+describe("several edges", () => {
+  let other: ScriptedShards;
+
+  beforeEach(async () => {
+    other = await ScriptedShards.start();
+    log.createTopic("t", { partitions: 1 });
+  });
+  afterEach(() => other.stop());
+
+  const isReady = ({ said }: { readonly said: readonly string[] }) => said.includes('0 {"ready":true}');
+
+  test("each that EDGE_URL names is dialled, with its key", async () => {
+    start({ EDGE_URL: `${edge.url.origin},${other.url.origin}`, UPLINK_KEY: `${KEY_TEXT},${KEY_TEXT}` });
+
+    for (const one of [edge, other]) await (await one.uplink(1)).until(isReady);
+  });
+
+  test("those in EDGES_FILE come and go at SIGHUP, and a file that can't be used changes nothing", async () => {
+    const file = join(dataDir, "edges");
+    const write = (...edges: readonly ScriptedShards[]) =>
+      writeFileSync(file, edges.map(({ url }) => `${url.origin} ${KEY_TEXT}\n`).join(""));
+    write(edge);
+    const child = start({ EDGE_URL: "", UPLINK_KEY: "", EDGES_FILE: file });
+    let output = "";
+    child.stderr?.on("data", (data: Buffer) => {
+      output += data.toString();
+    });
+    const first = await edge.uplink(1);
+    await first.until(isReady);
+
+    writeFileSync(file, `${other.url.origin} k1`);
+    child.kill("SIGHUP");
+    await eventually(() => output.includes("credentials_unusable"), "told of the file");
+    write(edge, other);
+    child.kill("SIGHUP");
+    const second = await other.uplink(1);
+    await second.until(isReady);
+    write(other);
+    child.kill("SIGHUP");
+
+    expect(await first.until(({ closed }) => closed)).toMatchObject({ reason: "going_away" });
+    expect([first, second].map(({ closed }) => closed !== undefined)).toEqual([true, false]);
+    expect([edge, other].map(({ uplinks }) => uplinks.length)).toEqual([1, 1]);
+    const changes = output.split("\n").filter((line) => line.includes("edges_changed"));
+    expect(changes.map((line) => JSON.parse(line))).toMatchObject([
+      { added: [other.url.origin], removed: [] },
+      { added: [], removed: [edge.url.origin] },
+    ]);
+    expect(output).not.toContain(KEY_TEXT);
+  });
+});
+
 describe("the port for operators", () => {
   const ask = async (port: number, path: string) => {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`);
@@ -257,7 +309,7 @@ describe("the port for operators", () => {
     await edge.uplink(1);
     const early = await ask(port, "/readyz");
     expect(early.status).toBe(503);
-    expect(JSON.parse(early.text)).toMatchObject({ reasons: [expect.stringContaining("shard 0")] });
+    expect(JSON.parse(early.text)).toMatchObject({ reasons: [`there is no uplink to ${edge.url.origin}`] });
     edge.uplinks[0]?.hello(1);
     await eventually(async () => (await status(port, "/readyz")) === 200, "ready");
 
@@ -277,7 +329,7 @@ describe("the port for operators", () => {
     expect(metrics).toContain('distributary_read_records_total{topic="t"} 3');
     expect(metrics).toContain('distributary_attaches_total{outcome="fresh"} 1');
     expect(metrics).toContain("distributary_watched_endpoints 1");
-    expect(metrics).toMatch(/^distributary_uplink_sent_bytes_total [1-9]/m);
+    expect(metrics).toMatch(/^distributary_uplink_sent_bytes_total\{edge="http:[^"]+"\} [1-9]/m);
     expect(metrics).toMatch(/^distributary_index_append_seconds_total 0\.\d*[1-9]/m);
   });
 

@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 const API_VERSIONS = 18;
 /** Of a request: how long it is, its key, its version, its number. */
@@ -16,6 +17,10 @@ export class CappedProxy {
   readonly port: number;
   target: number | undefined;
   caps: Caps = {};
+  /** Whether the broker is one for TLS, which ends here. */
+  overTls = false;
+  /** How often each request was passed on. */
+  readonly passed = new Map<number, number>();
   /** Requests that were sent though they aren't there. */
   readonly strangers: string[] = [];
   readonly #server: Server;
@@ -44,7 +49,8 @@ export class CappedProxy {
   }
 
   #accept(client: Socket): void {
-    const broker = connect({ port: this.target ?? 0, host: "127.0.0.1", noDelay: true });
+    const to = { port: this.target ?? 0, host: "127.0.0.1", noDelay: true };
+    const broker = this.overTls ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
     const asked = new Set<number>();
     for (const [one, other] of [
       [client, broker],
@@ -66,6 +72,7 @@ export class CappedProxy {
         client.destroy();
         return;
       }
+      this.passed.set(key, (this.passed.get(key) ?? 0) + 1);
       broker.write(frame);
     });
     eachFrame(broker, (frame) => {

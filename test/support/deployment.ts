@@ -57,8 +57,18 @@ export interface DeploymentSettings {
   readonly slices?: number;
   /** What origins are called that come later, other than `second` and `third`. */
   readonly names?: readonly string[];
+  /** Of each edge beside the first, what it is started with; each has storage, and keys, of its own. */
+  readonly moreEdges?: readonly Readonly<Record<string, string>>[];
   /** Written before the origin starts. */
   readonly before?: (log: EmbeddedLog) => void;
+}
+
+interface AnotherEdge {
+  readonly env: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly url: string;
+  /** By origin. */
+  readonly keys: ReadonlyMap<string, string>;
 }
 
 export class Deployment {
@@ -70,16 +80,22 @@ export class Deployment {
   readonly #edgeScript: string;
   /** By origin. */
   readonly #keys: ReadonlyMap<string, string>;
+  readonly #moreEdges: readonly AnotherEdge[];
   edge: Child | undefined;
+  /** Those beside the first. */
+  readonly otherEdges: Child[] = [];
   origin: Child | undefined;
   /** Of each slice, where there are several. */
   readonly slices: Child[] = [];
 
   static async start(settings: DeploymentSettings): Promise<Deployment> {
-    const deployment = new Deployment(settings, await freePort());
+    const more = settings.moreEdges ?? [];
+    const ports = await Promise.all(more.map(() => freePort()));
+    const deployment = new Deployment(settings, await freePort(), ports);
     try {
       settings.before?.(deployment.log);
       deployment.edge = deployment.startEdge();
+      for (const i of more.keys()) deployment.startOtherEdge(i);
       deployment.startOrigins(settings.slices ?? 1);
       await deployment.ready();
       return deployment;
@@ -89,7 +105,7 @@ export class Deployment {
     }
   }
 
-  private constructor(settings: DeploymentSettings, port: number) {
+  private constructor(settings: DeploymentSettings, port: number, otherPorts: readonly number[]) {
     this.url = `http://127.0.0.1:${port}`;
     this.dataDir = mkdtempSync(join(tmpdir(), "distributary-"));
     const streams: Record<string, unknown> = {};
@@ -106,6 +122,10 @@ export class Deployment {
         newUplinkKey(name, name === FIRST_ORIGIN ? settings.uplinkSecret : undefined),
       ]),
     );
+    this.#moreEdges = (settings.moreEdges ?? []).map((env, i) => ({
+      ...{ env, port: otherPorts[i] ?? 0, url: `http://127.0.0.1:${otherPorts[i]}` },
+      keys: new Map(names.map((name) => [name, newUplinkKey(name)])),
+    }));
     this.#originEnv = settings.originEnv ?? {};
     this.#edgeScript = settings.edgeScript ?? "edge/local/serve.ts";
     this.#env = {
@@ -124,6 +144,34 @@ export class Deployment {
     return new Child(this.#edgeScript, this.#env);
   }
 
+  /** Where each edge is, the first one first. */
+  get urls(): readonly string[] {
+    return [this.url, ...this.#moreEdges.map(({ url }) => url)];
+  }
+
+  /** One beside the first, in place of what it was before. */
+  startOtherEdge(number: number): void {
+    const edge = this.#moreEdges[number];
+    if (edge === undefined) throw new Error(`there is no other edge ${number}`);
+    const DATA_DIR = join(this.dataDir, `edge-${number}`);
+    const env = { PORT: String(edge.port), DATA_DIR, UPLINK_KEYS: [...edge.keys.values()].join(",") };
+    this.otherEdges[number] = new Child("edge/local/serve.ts", { ...this.#env, ...env, ...edge.env });
+  }
+
+  /** Says which edges an origin dials, where there are several: from its start, or from the next SIGHUP on. */
+  dials(name: string, urls: readonly string[] = this.urls): void {
+    const keys = [this.#keys, ...this.#moreEdges.map(({ keys }) => keys)];
+    const lines = this.urls.map((url, i) => `${url} ${keys[i]?.get(name)}`);
+    writeFileSync(
+      this.#edgesFile(name),
+      lines.filter((_, i) => urls.includes(this.urls[i] ?? "")).join("\n"),
+    );
+  }
+
+  #edgesFile(name: string): string {
+    return join(this.dataDir, `edges-of-${name}`);
+  }
+
   /** An origin that is called `name`, with an index of its own under that name; all read the same log. */
   startOrigin(name = FIRST_ORIGIN, more: Readonly<Record<string, string>> = {}): Child {
     const DATA_DIR = name === FIRST_ORIGIN ? this.dataDir : join(this.dataDir, name);
@@ -132,8 +180,14 @@ export class Deployment {
       mkdirSync(dirname(log), { recursive: true });
       symlinkSync(logPath(this.dataDir), log);
     }
-    const env = { ...this.#env, ...this.#originEnv, ...more, UPLINK_KEY: this.uplinkKey(name), DATA_DIR };
+    const env = { ...this.#env, ...this.#originEnv, ...more, ...this.#edgesOf(name), DATA_DIR };
     return new Child("origin/main.ts", env, COMMANDS.origin.nodeFlags);
+  }
+
+  #edgesOf(name: string): Readonly<Record<string, string>> {
+    if (this.#moreEdges.length === 0) return { UPLINK_KEY: this.uplinkKey(name) };
+    if (!existsSync(this.#edgesFile(name))) this.dials(name);
+    return { EDGES_FILE: this.#edgesFile(name), EDGE_URL: "" };
   }
 
   /** One origin for all partitions, or one for each of so many slices, in place of those that there were. */
@@ -163,9 +217,10 @@ export class Deployment {
   async ready(deadlineMs = 180_000): Promise<void> {
     const ended = await eventually(
       async () => {
-        const child = [this.edge, ...this.origins].find((child) => child?.exited);
+        const child = [this.edge, ...this.otherEdges, ...this.origins].find((child) => child?.exited);
         if (child !== undefined) return child;
-        return (await fetch(`${this.url}/$/health`)).status === 200;
+        const answers = await Promise.all(this.urls.map((url) => fetch(`${url}/$/health`)));
+        return answers.every(({ status }) => status === 200);
       },
       () => `ready\n${this.edge?.output}\n${this.origin?.output}`,
       deadlineMs,
@@ -177,9 +232,10 @@ export class Deployment {
     return this.log.append(topic, records);
   }
 
-  subscribe(path: string, from?: string): RawSubscriber {
+  /** @param url The edge's. */
+  subscribe(path: string, from?: string, url = this.url): RawSubscriber {
     const query = from === undefined ? "" : `?from=${encodeURIComponent(from)}`;
-    return new RawSubscriber(`${this.url.replace("http", "ws")}${path}${query}`);
+    return new RawSubscriber(`${url.replace("http", "ws")}${path}${query}`);
   }
 
   /** Billable operations so far, by name. */
@@ -189,7 +245,8 @@ export class Deployment {
 
   async stop(): Promise<void> {
     this.log.close();
-    await Promise.all([this.origin, this.edge, ...this.slices].map((child) => child?.stop()));
+    const children = [this.origin, this.edge, ...this.otherEdges, ...this.slices];
+    await Promise.all(children.map((child) => child?.stop()));
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }

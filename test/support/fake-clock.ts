@@ -4,11 +4,18 @@ import type { Clock } from "../../shared/client/clock.ts";
 export class FakeClock implements Clock {
   /** What random() returns. */
   chance = 0.5;
+  /** In all, as its timers and now() don't know. */
+  sleptMs = 0;
   #now = 0;
   #timers = new Set<{ readonly at: number; readonly fire: () => void }>();
 
   now(): number {
     return this.#now;
+  }
+
+  /** It sleeps only if a test says so. */
+  date(): number {
+    return this.#now + this.sleptMs;
   }
 
   random(): number {

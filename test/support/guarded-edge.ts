@@ -3,9 +3,8 @@
  * band, closes what has expired or was revoked, and refuses by a close or, as what stands before an edge may, by a status.
  */
 import * as v from "valibot";
-import { tokenClose } from "../../shared/client/token-terms.ts";
 import type { Explanation, Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
-import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
+import { CLOSE, type CloseName, type ErrorCode, tokenClose } from "../../shared/protocol/codes.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
 import { encodeError, encodeExpires, encodeRenewed, PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { SleepingClock } from "./sleeping-clock.ts";
@@ -116,6 +115,11 @@ export class GuardedEdge implements Transport {
 
   drop(): void {
     if (this.#live !== undefined) this.#close(this.#live, this.#random() < 0.5 ? 1006 : CLOSE.going_away, "");
+  }
+
+  /** The socket has gone, and nobody hears of it. */
+  vanish(): void {
+    this.#forget();
   }
 
   dial(url: string, events: SocketEvents, token: string): Socket {

@@ -1,7 +1,8 @@
 /** What an object needs for tokens, in tests that are about other things, and tokens for those that are not. */
-import type { ConnectionLimits, SenderLimits } from "../../edge/endpoint/connection-limits.ts";
+import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
+import type { SenderLimits } from "../../edge/endpoint/sender-spending.ts";
 
 /** No client of a test is too fast. */
 export const UNLIMITED: ConnectionLimits = {
@@ -13,7 +14,11 @@ export const UNLIMITED: ConnectionLimits = {
 };
 
 /** Nor are all of them together. */
-export const BY_SENDER: SenderLimits = { asks: UNLIMITED.asks, publishes: UNLIMITED.publishes };
+export const BY_SENDER: SenderLimits = {
+  messages: UNLIMITED.messages,
+  asks: UNLIMITED.asks,
+  publishes: UNLIMITED.publishes,
+};
 
 /** Everybody may. */
 export const PUBLISHING = { by: "public", maxBytes: 1024 * 1024 } as const;

@@ -1,4 +1,7 @@
-/** What kafkajs can't ask of a broker: the password of an account, and how much it may take. By Kafka's protocol itself. */
+/**
+ * What kafkajs can't ask of a broker: the password of an account, how much it may take, and that another broker is gone for
+ * good. By Kafka's protocol itself.
+ */
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -6,6 +9,7 @@ import { eventually } from "./deadline.ts";
 
 const ALTER_CLIENT_QUOTAS = 49;
 const ALTER_USER_SCRAM_CREDENTIALS = 51;
+const UNREGISTER_BROKER = 64;
 /** The least that Kafka allows. */
 const ITERATIONS = 4_096;
 /** As Kafka numbers them. */
@@ -72,6 +76,19 @@ export async function setQuotas(
   const body = Buffer.concat([int32(clientIds.length), ...entries, NONE]);
   // Throttle time, the length of the list, and then the code of the first.
   await ask(brokers, header(ALTER_CLIENT_QUOTAS), body, 4 + 4);
+}
+
+/** The cluster forgets a broker that was shut down. */
+export async function unregister(brokers: readonly string[], id: number): Promise<void> {
+  // Tagged fields, throttle time, and then the code.
+  const codeAt = 1 + 4;
+  // A flexible version, as above.
+  await ask(
+    brokers,
+    Buffer.concat([header(UNREGISTER_BROKER), NONE]),
+    Buffer.concat([int32(id), NONE]),
+    codeAt,
+  );
 }
 
 const NONE = Buffer.from([0]);

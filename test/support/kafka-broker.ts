@@ -1,25 +1,16 @@
 /** A real Kafka for tests: one Java process per broker, in KRaft mode, on loopback, with its data in a folder. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
-import { eventually } from "./deadline.ts";
-import { setPassword } from "./kafka-accounts.ts";
-import { archiveOf } from "./kafka-archive.ts";
+import { setPassword, unregister } from "./kafka-accounts.ts";
 import { type KafkaVersion, kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 import { format, newUuid } from "./kafka-format.ts";
+import { end, JAVA, launch } from "./kafka-process.ts";
 import { dataOf, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
 import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
-import { freePort, freePorts } from "./ports.ts";
-
-/** Of a machine that has much else to do. */
-const START_MS = 120_000;
-const STOP_MS = 20_000;
-/** A test's broker is small and short-lived: what makes it start soon matters, not how fast it gets. */
-const JAVA = ["-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
+import { freePorts } from "./ports.ts";
 
 export interface KafkaOptions {
   /** Three run as a cluster whose topics have a replica on each. */
@@ -43,12 +34,29 @@ export interface KafkaOptions {
   readonly config?: Readonly<Record<string, string | number>>;
 }
 
+export interface AddOptions {
+  /** As `proxies` and `accountProxies` of a cluster. */
+  readonly proxy?: number;
+  readonly accountProxy?: number;
+  /** Lines of its server.properties that win. */
+  readonly config?: Readonly<Record<string, string | number>>;
+}
+
+export interface Added {
+  readonly id: number;
+  /** To where its proxies are to lead, if it has any. */
+  readonly behindProxy: number | undefined;
+  readonly behindAccountProxy: number | undefined;
+}
+
 export class KafkaBroker {
   readonly #classpath: string;
   /** What the tests' own programs are run with. */
   readonly programs: string;
   readonly #folder: string;
   readonly #nodes: Node[];
+  /** No number is given twice: what was configured of a broker that is gone would be that of its heir. */
+  #lastId: number;
   #shared: Shared;
   readonly #zooKeeper: ZooKeeper | undefined;
   #security: Security | undefined;
@@ -70,6 +78,7 @@ export class KafkaBroker {
     this.programs = programs;
     this.#folder = folder;
     this.#nodes = nodes;
+    this.#lastId = nodes.length;
     this.#shared = shared;
     this.#zooKeeper = zooKeeper;
     this.#security = security;
@@ -95,7 +104,7 @@ export class KafkaBroker {
       const proxied = proxy === undefined ? undefined : { port: behind[i] ?? 0, proxy };
       const account = accountProxies?.[i];
       const accounts = account === undefined ? undefined : { port: behind[brokers + i] ?? 0, proxy: account };
-      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort, proxied, accounts);
+      return nodeOf(folder, { id: i + 1, port: ports[i] ?? 0, controllerPort, proxied, accounts });
     });
     const zooKeeper = old && (await startZooKeeper(classpath, folder));
     const shared = {
@@ -135,17 +144,22 @@ export class KafkaBroker {
     return this.#security;
   }
 
+  /** Of each broker that belongs to the cluster, as of the lists below. */
+  get ids(): number[] {
+    return this.#brokers.map(({ id }) => id);
+  }
+
   get brokers(): string[] {
-    return this.#nodes.map(({ port }) => `127.0.0.1:${port}`);
+    return this.#brokers.map(({ port }) => `127.0.0.1:${port}`);
   }
 
   /** The ports to which the proxies lead. */
   get behindProxies(): number[] {
-    return this.#nodes.flatMap(({ proxied }) => (proxied === undefined ? [] : [proxied.port]));
+    return this.#brokers.flatMap(({ proxied }) => (proxied === undefined ? [] : [proxied.port]));
   }
 
   get behindAccountProxies(): number[] {
-    return this.#nodes.flatMap(({ accounts }) => (accounts === undefined ? [] : [accounts.port]));
+    return this.#brokers.flatMap(({ accounts }) => (accounts === undefined ? [] : [accounts.port]));
   }
 
   /** Comma-separated, as tools want it. */
@@ -158,24 +172,57 @@ export class KafkaBroker {
     return new Kafka({ brokers: this.brokers, logLevel: logLevel.NOTHING, retry: { retries: 10 } });
   }
 
-  /** Adds a broker to the running cluster; resolves to its id when it answers. It holds nothing yet. */
-  async add(): Promise<number> {
-    const port = await freePort();
-    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined, undefined, undefined);
+  /** Adds a broker to the running cluster, which holds nothing yet; resolves when it answers. */
+  async add({ proxy, accountProxy, config }: AddOptions = {}): Promise<Added> {
+    const [port = 0, behind = 0, behindAccounts = 0] = await freePorts(3);
+    const node = nodeOf(this.#folder, {
+      id: ++this.#lastId,
+      port,
+      ...(proxy !== undefined && { proxied: { port: behind, proxy } }),
+      ...(accountProxy !== undefined && { accounts: { port: behindAccounts, proxy: accountProxy } }),
+      ...(config && { config }),
+    });
     this.#nodes.push(node);
     await this.#format(node);
     await this.#launch(node);
-    return node.id;
+    return { id: node.id, behindProxy: node.proxied?.port, behindAccountProxy: node.accounts?.port };
+  }
+
+  /**
+   * Takes a broker that holds nothing any more out of the cluster, for good, or until it joins again. One that is a
+   * controller, too, goes on as such.
+   */
+  async remove(id: number): Promise<void> {
+    const node = this.#node(id);
+    await end(node, "SIGTERM");
+    node.isBroker = false;
+    await unregister(this.brokers, id);
+    if (node.controllerPort === undefined) {
+      this.#nodes.splice(this.#nodes.indexOf(node), 1);
+      rmSync(node.folder, { recursive: true, force: true });
+      return;
+    }
+    this.#configure(node);
+    await this.#launch(node);
+  }
+
+  /** Has a controller that was a broker once be one again: it is known by the same number, and holds nothing. */
+  async join(id: number): Promise<void> {
+    const node = this.#node(id);
+    await end(node, "SIGTERM");
+    node.isBroker = true;
+    this.#configure(node);
+    await this.#launch(node);
   }
 
   /** Ends one broker at once, as a power cut would. */
   async kill(id = 1): Promise<void> {
-    await this.#end(this.#node(id), "SIGKILL");
+    await end(this.#node(id), "SIGKILL");
   }
 
   /** Ends one broker as an operator would: it hands over what it leads. */
   async shutDown(id = 1): Promise<void> {
-    await this.#end(this.#node(id), "SIGTERM");
+    await end(this.#node(id), "SIGTERM");
   }
 
   /** Stops a broker's process where it is, or lets it go on: half-open to everyone who talks to it. */
@@ -186,7 +233,7 @@ export class KafkaBroker {
   /** Starts a broker that was ended, at its old address and with its data. */
   async restart(id = 1): Promise<void> {
     const node = this.#node(id);
-    await this.#end(node, "SIGTERM");
+    await end(node, "SIGTERM");
     await this.#launch(node);
   }
 
@@ -209,16 +256,15 @@ export class KafkaBroker {
 
   /** Ends every broker and removes the data. */
   async stop(): Promise<void> {
-    await Promise.all(
-      this.#nodes.map((node) => this.#end(node, node.archive?.isMade ? "SIGTERM" : "SIGKILL")),
-    );
+    await Promise.all(this.#nodes.map((node) => end(node, node.archive?.isMade ? "SIGTERM" : "SIGKILL")));
     await this.#zooKeeper?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** A topic's id as a broker's disk has it. Throws where it has none. */
+  /** A topic's id as a broker's disk has it. Throws where none has it. */
   topicId(topic: string): string {
-    const file = join(dataOf(this.#node(1)), `${topic}-0`, "partition.metadata");
+    const files = this.#brokers.map((node) => join(dataOf(node), `${topic}-0`, "partition.metadata"));
+    const file = files.find((one) => existsSync(one)) ?? "";
     const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
     if (id === undefined) throw new Error(`${file} names no topic`);
     return id;
@@ -239,6 +285,10 @@ export class KafkaBroker {
       }
     };
     return this.#nodes.map(read).join("\n");
+  }
+
+  get #brokers(): readonly Node[] {
+    return this.#nodes.filter(({ isBroker }) => isBroker);
   }
 
   #node(id: number): Node {
@@ -268,87 +318,27 @@ export class KafkaBroker {
   }
 
   async #launch(node: Node): Promise<void> {
-    const out = createWriteStream(join(node.folder, "out.log"), { flags: "a" });
-    // An archive takes no folders, and brokers need no programs of tests.
-    const paths = this.#classpath.split(delimiter).filter((path) => path.endsWith(".jar"));
-    const jars = paths.join(delimiter);
     // One of several takes long to end in order.
-    const archive = archiveOf(jars, node.id, this.#nodes.length === 1 && this.#zooKeeper === undefined);
-    node.archive = archive;
-    const child = spawn(
-      "java",
-      [
-        ...JAVA,
-        ...archive.java,
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp",
-        jars,
-        "kafka.Kafka",
-        join(node.folder, "server.properties"),
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    child.stdout.pipe(out, { end: false });
-    child.stderr.pipe(out, { end: false });
-    node.process = child;
-    const die = () => child.kill("SIGKILL");
-    process.once("exit", die);
-    child.once("close", (code) => {
-      archive.ended(code);
-      process.off("exit", die);
-      out.end();
-      if (node.process === child) node.process = undefined;
-    });
-    await eventually(
-      async () => {
-        if (node.process === undefined) return "ended";
-        const admin = new Kafka({
-          brokers: [`127.0.0.1:${node.port}`],
-          logLevel: logLevel.NOTHING,
-          retry: { retries: 0 },
-        }).admin();
-        try {
-          await admin.connect();
-          return (await admin.describeCluster()).brokers.some(({ nodeId }) => nodeId === node.id);
-        } finally {
-          await admin.disconnect();
-        }
-      },
-      `broker ${node.id} answers`,
-      START_MS,
-    );
+    await launch(node, this.#classpath, this.#nodes.length === 1 && this.#zooKeeper === undefined);
     if (node.process === undefined) throw new Error(`broker ${node.id} ended: ${this.logs()}`);
-  }
-
-  async #end(node: Node, signal: NodeJS.Signals): Promise<void> {
-    const child = node.process;
-    if (child === undefined) return;
-    const ended = once(child, "close");
-    child.kill(signal);
-    const hurry = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
-    await ended;
-    clearTimeout(hurry);
-    node.process = undefined;
   }
 }
 
-function nodeOf(
-  folder: string,
-  id: number,
-  port: number,
-  controllerPort: number | undefined,
-  proxied: Node["proxied"],
-  accounts: Node["accounts"],
-): Node {
+type NewNode = Pick<Node, "id" | "port"> &
+  Partial<Pick<Node, "controllerPort" | "proxied" | "accounts" | "config">>;
+
+function nodeOf(folder: string, { id, port, config = {}, ...more }: NewNode): Node {
   const home = join(folder, String(id));
   mkdirSync(home);
   return {
     id,
     port,
     folder: home,
-    controllerPort,
-    proxied,
-    accounts,
+    controllerPort: more.controllerPort,
+    isBroker: true,
+    config,
+    proxied: more.proxied,
+    accounts: more.accounts,
     process: undefined,
     archive: undefined,
   };

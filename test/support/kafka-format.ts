@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { cacheFolder, hashOf } from "./kafka-classpath.ts";
 
 const run = promisify(execFile);
-const FORMAT_MS = 60_000;
+const FORMAT_MS = 120_000;
 const CHECKPOINT = "bootstrap.checkpoint";
 
 export interface Formatting {

@@ -9,6 +9,10 @@ export interface Node {
   readonly folder: string;
   /** Undefined if it is a broker only. */
   readonly controllerPort: number | undefined;
+  /** Whether it is more than a controller. */
+  isBroker: boolean;
+  /** Lines of server.properties of its own, which win over all others. */
+  readonly config: Readonly<Record<string, string | number>>;
   /** One more port where it listens, and the port of the proxy that leads there. */
   readonly proxied: Proxied | undefined;
   /** The same for those who must say who they are. */
@@ -18,7 +22,7 @@ export interface Node {
   archive: Archive | undefined;
 }
 
-interface Proxied {
+export interface Proxied {
   readonly port: number;
   readonly proxy: number;
 }
@@ -39,13 +43,13 @@ export const dataOf = ({ folder }: Pick<Node, "folder">) => join(folder, "data")
 
 /** The text of its server.properties. */
 export function properties(
-  { id, port, folder, controllerPort, proxied, accounts }: Node,
+  { id, port, folder, controllerPort, isBroker, proxied, accounts, config: own }: Node,
   { voters, zooKeeper, replicas, misadvertised, config }: Shared,
   secure = "",
 ): string {
   const insync = Math.min(replicas, 2);
   const controls = controllerPort !== undefined && zooKeeper === undefined;
-  const controller = controls ? `,CONTROLLER://127.0.0.1:${controllerPort}` : "";
+  const controller = `CONTROLLER://127.0.0.1:${controllerPort}`;
   const lost = (which: "broker" | "advertised") => (misadvertised ? `,LOST://${misadvertised[which]}` : "");
   const behind = (port: "port" | "proxy") =>
     (proxied ? `,PROXIED://127.0.0.1:${proxied[port]}` : "") +
@@ -56,7 +60,7 @@ export function properties(
       "org.apache.kafka.common.security.scram.ScramLoginModule required;",
   };
   const metadata = {
-    "process.roles": controls ? "broker,controller" : "broker",
+    "process.roles": [...(isBroker ? ["broker"] : []), ...(controls ? ["controller"] : [])].join(),
     "node.id": id,
     "controller.quorum.voters": voters,
     "controller.listener.names": "CONTROLLER",
@@ -69,10 +73,13 @@ export function properties(
   };
   return Object.entries({
     ...(zooKeeper === undefined ? metadata : inZooKeeper),
-    listeners: `PLAINTEXT://127.0.0.1:${port}${controller}${lost("broker")}${behind("port")}${secure}`,
-    ...((misadvertised || proxied) && {
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
-    }),
+    listeners: isBroker
+      ? `PLAINTEXT://127.0.0.1:${port}${controls ? `,${controller}` : ""}${lost("broker")}${behind("port")}${secure}`
+      : controller,
+    ...(isBroker &&
+      (misadvertised || proxied || accounts) && {
+        "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
+      }),
     "listener.security.protocol.map":
       "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_SSL,SECURE:SASL_SSL,MUTUAL:SSL",
     "log.dirs": dataOf({ folder }),
@@ -96,6 +103,7 @@ export function properties(
     "controlled.shutdown.enable": true,
     ...accountsOnly,
     ...config,
+    ...own,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");

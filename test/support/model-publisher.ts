@@ -43,7 +43,8 @@ export class ModelPublisher {
   readonly #doubtful = new Set<number>();
 
   constructor(ports: ModelPublisherPorts) {
-    this.#publisher = new Publisher(ports, LIMITS, {
+    const clock = { ...ports, date: ports.now };
+    this.#publisher = new Publisher(clock, LIMITS, {
       nextId: () => ports.nextId(),
       send: (frame) => {
         this.#open.add(ports.nextId());

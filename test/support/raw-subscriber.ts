@@ -2,7 +2,6 @@
  * A subscriber that shares no code with the product: it reads PROTOCOL.md's frames with JSON.parse and checks the
  * rule of continuity by itself, so that tests don't agree with our own decoder only.
  */
-import { once } from "node:events";
 import WebSocket from "ws";
 import { Happenings } from "./deadline.ts";
 
@@ -83,8 +82,9 @@ export class RawSubscriber {
 
   async close(): Promise<void> {
     if (this.socket.readyState === WebSocket.CLOSED) return;
+    // One that isn't connected yet fails by this.
     this.socket.close();
-    await once(this.socket, "close");
+    await this.until(({ closed }) => closed !== undefined, "its end");
   }
 
   /** Goes without a word, as a client in a tunnel does. */

@@ -1,6 +1,7 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
+import { type SenderLimits, SenderSpending } from "../../edge/endpoint/sender-spending.ts";
 import type { OldestResult } from "../../edge/relay/oldest.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
@@ -15,12 +16,15 @@ import { settled } from "./simulated-edge.ts";
 import { RowsInMemory } from "./simulated-relay.ts";
 import { Clock } from "./simulated-wires.ts";
 
-const CONFIG: RelayConfig = {
+type Config = Omit<RelayConfig, "bySender"> & { readonly bySender: SenderLimits };
+
+const CONFIG: Config = {
   limits: { ...UNLIMITED, subscriptions: 1_000 },
   bySender: BY_SENDER,
   endpoints: 1_000,
   subscriptions: 10_000,
   windowBytes: 1_000_000,
+  gatherMs: 0,
   publishBytes: 100_000,
 };
 const PUBLIC_RIGHT: Right = { grants: undefined, tokensCount: false };
@@ -59,10 +63,10 @@ export class RelayWorld {
   shardOf: (path: string) => number = (path) => (path.endsWith("1") ? 1 : 0);
   random: () => number = () => 0.5;
   core: RelayCore;
-  readonly #config: RelayConfig;
+  readonly #config: Config;
   #dials = 0;
 
-  constructor(config: Partial<RelayConfig> = {}) {
+  constructor(config: Partial<Config> = {}) {
     this.#config = { ...CONFIG, ...config };
     this.core = this.#create();
   }
@@ -75,10 +79,10 @@ export class RelayWorld {
   }
 
   /** A socket of one endpoint, as in a room. */
-  alone(path: string, right: Right = PUBLIC_RIGHT, holder?: Holder): FakeSocket {
+  alone(path: string, right: Right = PUBLIC_RIGHT, holder?: Holder, sender?: string): FakeSocket {
     const socket = new FakeSocket();
     this.sockets.push(socket);
-    this.core.subscribe(socket, { path, from: undefined }, right, holder);
+    this.core.subscribe(socket, { path, from: undefined, sender }, right, holder);
     return socket;
   }
 
@@ -221,7 +225,7 @@ export class RelayWorld {
         answered: () => undefined,
         rows: this.rows,
       },
-      this.#config,
+      { ...this.#config, bySender: new SenderSpending(this.#config.bySender, () => this.clock.now) },
       { links: [...this.links.values()], connections: open },
     );
   }

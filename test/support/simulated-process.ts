@@ -107,7 +107,7 @@ export class SimulatedProcess {
     this.#isLooking = false;
     const looked = this.#forwarder.looks(this.#ports.stream.topic);
     this.describe();
-    looked();
+    looked([]);
   }
 
   /** Time has passed. */

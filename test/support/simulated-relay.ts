@@ -1,5 +1,6 @@
 /** A relay in a simulation: the product's own core, over wires that a test moves by hand, and rows in memory. */
 import type { EndpointStateConfig } from "../../edge/endpoint/endpoint-state.ts";
+import { SenderSpending } from "../../edge/endpoint/sender-spending.ts";
 import { type ObjectIdentity, relayObject } from "../../edge/object-identity.ts";
 import type { RelayRows } from "../../edge/relay/keeping.ts";
 import { RelayCore } from "../../edge/relay/relay-core.ts";
@@ -166,10 +167,12 @@ export class SimulatedRelay {
       },
       {
         limits: { ...UNLIMITED, subscriptions: 1_000 },
-        bySender: BY_SENDER,
+        bySender: new SenderSpending(BY_SENDER, () => ports.now()),
         endpoints: 1_000,
         subscriptions: 10_000,
         windowBytes: 100_000,
+        // As in a room.
+        gatherMs: 25,
         publishBytes: 10_000,
       },
       {

@@ -27,6 +27,7 @@ export class SleepingClock {
   /** The client's own. */
   readonly client: Clock = {
     now: () => this.now - this.#slept,
+    date: () => this.now,
     random: () => this.#random(),
     after: (ms, fire) => this.#add(ms, fire, true),
   };
@@ -69,13 +70,14 @@ export class SleepingClock {
   /** Between two tasks everything is done that waits for promises alone. */
   async run(ms: number): Promise<void> {
     const end = this.now + Math.ceil(ms);
+    await settled();
     for (;;) {
       const next = this.#next();
       if (next === undefined || next.at > end) break;
       this.#tasks.delete(next);
       this.now = Math.max(this.now, next.at);
       next.run();
-      for (let i = 0; i < 6; i++) await Promise.resolve();
+      await settled();
     }
     this.now = end;
   }
@@ -94,4 +96,8 @@ export class SleepingClock {
     this.#tasks.add(task);
     return () => this.#tasks.delete(task);
   }
+}
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 6; i++) await Promise.resolve();
 }

@@ -95,6 +95,13 @@ export class SmallOrigin {
     this.forwarder.described("t", infosOf(partitions), "earliest");
   }
 
+  /** Looks at the topic, which is as it is described meanwhile. @param unseen What couldn't be had of it. */
+  look(meanwhile: () => void = () => undefined, unseen: readonly string[] = []): void {
+    const looked = this.forwarder.looks("t");
+    meanwhile();
+    looked(unseen);
+  }
+
   /** Time passes, and is noticed. */
   pass(ms: number): void {
     this.now += ms;

@@ -2,6 +2,7 @@
 import type { PartitionFacts } from "../../origin/index/views.ts";
 import { type Status, statusOf } from "../../origin/operate/status.ts";
 import { type Beginning, type Listing, type Partition, Partitions } from "../../origin/reading/partitions.ts";
+import type { EdgeFacts } from "../../origin/uplink/edges.ts";
 import type { UplinkFacts } from "../../origin/uplink/uplinks.ts";
 import { newWatchCounts } from "../../origin/watch/counts.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";
@@ -25,7 +26,10 @@ export interface MadeUp {
   /** Why `t` can't be described. */
   readonly undescribable?: string;
   readonly listing?: Listing;
+  /** Of `https://edge.example`. */
   readonly uplinks?: readonly Partial<UplinkFacts>[];
+  /** Uplinks of other edges, by name. */
+  readonly otherEdges?: Readonly<Record<string, readonly Partial<UplinkFacts>[]>>;
   readonly index?: readonly Partial<PartitionFacts>[];
   readonly indexError?: string;
   readonly watched?: number;
@@ -64,10 +68,7 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     watched: madeUp.watched ?? 0,
     watchCounts: newWatchCounts(),
     publishCounts: { outcomes: new Map([["published", 3]]), tookMs: 1_500 },
-    uplinks: uplinks.map((uplink, shard) => ({
-      ...{ shard, state: "active", reason: undefined, congested: false, backlogBytes: 0, ...uplink },
-    })),
-    sentBytes: 0,
+    edges: Object.entries({ "https://edge.example": uplinks, ...madeUp.otherEdges }).map(edgeFacts),
     index: {
       partitions: index.map(partitionFacts),
       counts: { appends: 0, appendMs: 0, dropped: 0 },
@@ -78,6 +79,15 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     elapsed: ELAPSED,
   });
 }
+
+const edgeFacts = ([edge, uplinks]: [string, readonly Partial<UplinkFacts>[]]): EdgeFacts => ({
+  edge,
+  uplinks: uplinks.map((uplink, shard) => ({
+    ...{ shard, state: "active", reason: undefined, congested: false, backlogBytes: 0, ...uplink },
+  })),
+  sentBytes: 0,
+  counts: { congested: 0, closed: 0, refused: 0 },
+});
 
 const partitionFacts = (facts: Partial<PartitionFacts>, partition: number): PartitionFacts => ({
   ...{

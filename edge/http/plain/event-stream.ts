@@ -1,5 +1,5 @@
 /**
- * An endpoint, or several, as an event stream: `GET` with `Accept: text/event-stream`. E1–E7 of PROTOCOL.md. The Worker holds
+ * An endpoint, or several, as an event stream: `GET` with `Accept: text/event-stream`. E1–E8 of PROTOCOL.md. The Worker holds
  * the client's response, and is a subscriber of each object like any other, so objects hibernate all the same.
  */
 
@@ -10,7 +10,7 @@ import type { Env } from "../../env.ts";
 import type { Refusal } from "../refusal.ts";
 import { endingText } from "./event-text.ts";
 import { type Endpoint, type Joined, type JoinedEvents, join } from "./joining.ts";
-import { backLaterMs, Streaming, type StreamPorts } from "./streaming.ts";
+import { backLaterMs, Streaming, type StreamOptions, type StreamPorts } from "./streaming.ts";
 
 /** `no-transform`: what compresses on the way would hold events back, and so would nginx without the last. */
 const HEADERS = {
@@ -44,8 +44,8 @@ export function startsFrom(request: Request): string | null {
 export async function withinStream(request: Request, answer: Response): Promise<Response | undefined> {
   if (request.method !== "GET" || !wantsEvents(request) || !answer.headers.has("Retry-After"))
     return undefined;
-  const { error } = await answer.json<{ error: ErrorBody }>();
-  const stream = eventStreamResponse(endingText(error, backLaterMs(Math.random())));
+  const { error } = await answer.json<{ error: ErrorBody & { readonly e?: string } }>();
+  const stream = eventStreamResponse(endingText(error, backLaterMs(Math.random()), error.e));
   // Hono keeps the headers of the answer before.
   answer.headers.delete("Retry-After");
   return stream;
@@ -57,22 +57,26 @@ export interface Streamed {
   readonly from: Position | undefined;
 }
 
-/** @param isOfSeveral Whether events must say whose they are. */
+/** That of one of the endpoints, with which none is streamed. */
+export interface RefusedOne extends Refusal {
+  readonly endpoint: string;
+}
+
 export async function eventStream(
   request: Request,
   env: Env,
   starts: readonly Streamed[],
-  isOfSeveral = false,
-): Promise<Response | Refusal> {
+  options: StreamOptions = {},
+): Promise<Response | RefusedOne> {
   if (request.method === "HEAD") return eventStreamResponse(null);
   const joined = await joinAll(env, starts);
   if ("code" in joined) return joined;
-  return eventStreamResponse(new Client(env, starts, joined, isOfSeveral).body);
+  return eventStreamResponse(new Client(env, starts, joined, options).body);
 }
 
 /** All or none. */
-async function joinAll(env: Env, starts: readonly Streamed[]): Promise<readonly Joined[] | Refusal> {
-  const joins = starts.map(({ endpoint, from }) => join(env, endpoint, from));
+async function joinAll(env: Env, starts: readonly Streamed[]): Promise<readonly Joined[] | RefusedOne> {
+  const joins = starts.map(({ endpoint, from }) => joinOne(env, endpoint, from));
   const results = await Promise.allSettled(joins);
   const answers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const joined = answers.flatMap((answer) => ("code" in answer ? [] : [answer]));
@@ -86,6 +90,15 @@ async function joinAll(env: Env, starts: readonly Streamed[]): Promise<readonly 
   throw results.find((result) => result.status === "rejected")?.reason;
 }
 
+async function joinOne(
+  env: Env,
+  endpoint: Endpoint,
+  from: Position | undefined,
+): Promise<Joined | RefusedOne> {
+  const answer = await join(env, endpoint, from);
+  return "code" in answer ? { ...answer, endpoint: endpoint.path } : answer;
+}
+
 const NOBODY: JoinedEvents = { message: () => undefined, closed: () => undefined };
 
 const INTERNAL: Refusal = { code: "internal", message: "something went wrong here; try again" };
@@ -94,16 +107,16 @@ class Client {
   readonly body: ReadableStream<Uint8Array>;
   readonly #env: Env;
   readonly #starts: readonly Streamed[];
-  readonly #isOfSeveral: boolean;
+  readonly #options: StreamOptions;
   #streaming: Streaming | undefined;
   /** In the order of the starts. */
   readonly #joined: Joined[];
   #timer: number | null = null;
 
-  constructor(env: Env, starts: readonly Streamed[], joined: readonly Joined[], isOfSeveral: boolean) {
+  constructor(env: Env, starts: readonly Streamed[], joined: readonly Joined[], options: StreamOptions) {
     this.#env = env;
     this.#starts = starts;
-    this.#isOfSeveral = isOfSeveral;
+    this.#options = options;
     this.#joined = [...joined];
     this.body = new ReadableStream<Uint8Array>(
       {
@@ -126,7 +139,7 @@ class Client {
       from,
       occupancy,
     }));
-    const streaming = new Streaming(starts, this.#ports(controller), this.#isOfSeveral);
+    const streaming = new Streaming(starts, this.#ports(controller), this.#options);
     this.#streaming = streaming;
     for (const [at, joined] of this.#joined.entries()) this.#listen(streaming, joined, at);
     this.#look(streaming);

@@ -69,6 +69,11 @@ export class Receiver {
     return this.#state === "following" && reaches(this.#position, this.#head);
   }
 
+  /** Whether it has that, or can't have it for now. */
+  get isSettled(): boolean {
+    return this.isLive || this.#state === "waiting";
+  }
+
   /** Another socket is opened, from where it stands. */
   resume(): void {
     this.#state = "asked";

@@ -1,12 +1,14 @@
-/** Several endpoints as one event stream: `GET /$/connect?sub=PATH&sub=PATH`, E7 of PROTOCOL.md. */
+/** Several endpoints as one event stream: `GET /$/connect?sub=PATH&sub=PATH`, E7 and E8 of PROTOCOL.md. */
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { OLDEST, type Position } from "../../../shared/protocol/position.ts";
-import { OCCUPANCY } from "../../../shared/protocol/version.ts";
+import { OCCUPANCY, WAIT } from "../../../shared/protocol/version.ts";
 import type { Known } from "../../access/access.ts";
 import { errorResponse } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import { requireStreams } from "../../exposed.ts";
 import { judgePath } from "../../relay/right.ts";
+import { TIME_LIMITS } from "../../time-limits.ts";
 import { startOf } from "../endpoint-route.ts";
 import { clientOf } from "../opening.ts";
 import type { Refusal } from "../refusal.ts";
@@ -30,23 +32,26 @@ export async function severalRoute(request: Request, env: Env, known: Known): Pr
   const right = { grants: principal.kind === "public" ? undefined : principal.grants, tokensCount };
   for (const path of paths) {
     const judgement = judgePath(requireStreams(), path, right);
-    if (!judgement.ok) return refused(judgement.code, `${path}: ${judgement.message}`);
+    if (!judgement.ok) return of(path, refused(judgement.code, `${path}: ${judgement.message}`));
   }
   const from = startsFrom(request);
   const places =
     from === null || from === OLDEST ? paths.map(() => undefined) : parsePlaces(from, paths.length);
   if (places === undefined)
     return refused("bad_position", "from is a position for each endpoint, with ; between them");
+  const waitMs = waitOf(request);
+  if (waitMs === "malformed") return errorResponse("bad_request", "wait is a number of seconds");
   const client = clientOf(request, principal, env);
   const occupancy = new URL(request.url).searchParams.has(OCCUPANCY) || undefined;
   const starts: Streamed[] = [];
   for (const [i, path] of paths.entries()) {
     const start = await placeOf(from, places[i], path);
-    if (start !== undefined && "code" in start) return refused(start.code, `${path}: ${start.message}`);
+    if (start !== undefined && "code" in start)
+      return of(path, refused(start.code, `${path}: ${start.message}`));
     starts.push({ endpoint: { path, principal, client, occupancy }, from: start });
   }
-  const answer = await eventStream(request, env, starts, true);
-  return answer instanceof Response ? answer : refused(answer.code, answer.message);
+  const answer = await eventStream(request, env, starts, { isOfSeveral: true, waitMs });
+  return answer instanceof Response ? answer : of(answer.endpoint, refused(answer.code, answer.message));
 
   async function placeOf(
     text: string | null,
@@ -55,4 +60,19 @@ export async function severalRoute(request: Request, env: Env, known: Known): Pr
   ): Promise<Position | Refusal | undefined> {
     return text === OLDEST ? startOf(OLDEST, path, env, principal) : place;
   }
+}
+
+/** The same answer, which says of which of them it is. */
+async function of(path: string, answer: Response): Promise<Response> {
+  const { error } = await answer.json<{ error: ErrorBody }>();
+  const { status, headers } = answer;
+  return new Response(JSON.stringify({ error: { e: path, ...error } }), { status, headers });
+}
+
+/** After how long the stream is to end by itself; undefined if it isn't. */
+function waitOf(request: Request): number | undefined | "malformed" {
+  const seconds = new URL(request.url).searchParams.get(WAIT);
+  if (seconds === null) return undefined;
+  if (!/^\d{1,9}$/.test(seconds)) return "malformed";
+  return Math.min(Number(seconds) * 1_000, TIME_LIMITS.pollLongestMs);
 }

@@ -1,5 +1,5 @@
 /**
- * One client of an event stream, of one endpoint or several: what it is written, when it is left behind, and how it ends. E1–E7
+ * One client of an event stream, of one endpoint or several: what it is written, when it is left behind, and how it ends. E1–E8
  * of PROTOCOL.md.
  *
  * The Worker takes from the object whatever comes, so how far the client is behind shows here only. One that is live and
@@ -45,6 +45,13 @@ export interface StreamStart {
   readonly occupancy?: true | undefined;
 }
 
+export interface StreamOptions {
+  /** Events must say whose they are. */
+  readonly isOfSeveral?: boolean;
+  /** It ends when it has told something, or after so long (E8); undefined: it goes on. */
+  readonly waitMs?: number | undefined;
+}
+
 const { streamSilentMs, streamPongMs, streamVerdictMs, takesNothingMs, streamBackMs, streamBackLaterMs } =
   TIME_LIMITS;
 
@@ -54,6 +61,8 @@ interface Part {
   isJoined: boolean;
   heardAt: number;
   askedAt: number;
+  /** Its client was told that the verdict takes its time: then that is news, whatever it says. */
+  waits: boolean;
   pingedAt: number | undefined;
 }
 
@@ -62,21 +71,31 @@ export class Streaming {
   readonly #parts: readonly Part[];
   /** Whether events must say whose they are. */
   readonly #isOfSeveral: boolean;
+  /** When it ends if there is nothing to tell. */
+  readonly #until: number | undefined;
+  /** Something was told for which its client waits. */
+  #hasNews = false;
   #isOver = false;
   /** Handed over altogether, to tell what was taken. */
   #written = 0;
   #taken = 0;
   #takenAt: number;
 
-  constructor(starts: readonly StreamStart[], ports: StreamPorts, isOfSeveral = false) {
+  constructor(
+    starts: readonly StreamStart[],
+    ports: StreamPorts,
+    { isOfSeveral = false, waitMs }: StreamOptions = {},
+  ) {
     this.#ports = ports;
     this.#isOfSeveral = isOfSeveral;
     const now = ports.now();
+    this.#until = waitMs === undefined ? undefined : now + waitMs;
     this.#parts = starts.map(({ endpoint, from, occupancy }) => ({
       receiver: new Receiver(endpoint, from, occupancy),
       isJoined: true,
       heardAt: now,
       askedAt: now,
+      waits: false,
       pingedAt: undefined,
     }));
     this.#takenAt = now;
@@ -107,9 +126,12 @@ export class Streaming {
         return;
       }
       text += this.#textOf(told, part);
+      if (isNews(told, part.waits)) this.#hasNews = true;
+      if (told.kind === "wait") part.waits = true;
       if (told.kind === "gap") this.#ask(part, told.ask, at);
     }
     this.#write(text);
+    this.#endIfTold();
   }
 
   /** The object of an endpoint has gone. */
@@ -154,8 +176,10 @@ export class Streaming {
       this.#ports.drop();
       return undefined;
     }
+    if (!this.#isOver) this.#endIfTold();
     if (this.#isOver) return unsent === 0 ? undefined : streamSilentMs;
     let next = streamSilentMs;
+    if (this.#until !== undefined && this.#until > now) next = Math.min(next, this.#until - now);
     for (const [at, part] of this.#parts.entries())
       if (part.isJoined && !this.#isOver) next = Math.min(next, this.#lookAtObject(part, at, now));
     return next;
@@ -175,6 +199,16 @@ export class Streaming {
       this.#ports.send(PING, at);
     }
     return part.pingedAt + streamPongMs - now;
+  }
+
+  /** With all that there is, and not before: what is left out would be asked for again at once. */
+  #endIfTold(): void {
+    if (this.#until === undefined || this.#isOver) return;
+    if (!this.#hasNews && this.#ports.now() < this.#until) return;
+    if (!this.#parts.every(({ receiver }) => receiver.isSettled)) return;
+    this.#leaveAll();
+    this.#isOver = true;
+    this.#ports.end();
   }
 
   #joined(at: number): Part | undefined {
@@ -221,6 +255,12 @@ export class Streaming {
     this.#ports.write(text);
     this.#written += this.#ports.unsent() - before;
   }
+}
+
+/** Not what would be told again, and again at once, to a client that comes back. */
+function isNews(told: Told, waits: boolean): boolean {
+  if (told.kind === "verdict") return waits || told.verdict.recovered !== true;
+  return told.kind === "update" || told.kind === "reset" || told.kind === "expires";
 }
 
 /** How long a client is to wait after an error that may pass. */

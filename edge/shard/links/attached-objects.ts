@@ -77,8 +77,10 @@ export class AttachedObjects {
       after: (ms, run) => ports.after(ms, run),
       send: (link, frame) => this.down.send(link, [frame]),
     });
-    this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
-    this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
+    const leave = (watch: Watch) => this.#leave(watch);
+    const together = (leaves: () => void) => this.down.batch(leaves);
+    this.#linger = new Linger(ports, LINGER_MS, leave, together);
+    this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, leave, together);
     this.#wakes = new Wakes(ports, (link) => this.down.send(link, [encodeWake()]));
     this.#dialer = new Dialer(
       ports,
@@ -230,7 +232,7 @@ export class AttachedObjects {
   #leave(watch: Watch): void {
     const { link } = watch;
     this.#unwatch(watch);
-    if (link.watches.size > 0 || isOfMany(link.object)) this.down.send(link, [encodeDetached(watch.path)]);
+    if (link.watches.size > 0 || isOfMany(link.object)) this.down.add(link, encodeDetached(watch.path));
     else this.#end(link);
   }
 

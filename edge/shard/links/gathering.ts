@@ -13,7 +13,8 @@ export interface GatheringPorts {
 
 export const GATHER_SETTING = {
   GATHER_MS: {
-    means: "For how many milliseconds a shard gathers updates for a relay, from 0 to 1,000.",
+    means:
+      "For how many milliseconds a shard gathers updates for a relay, and a room what it asks a shard, from 0 to 1,000.",
     default: "25",
   },
 } as const;

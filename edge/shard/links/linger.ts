@@ -12,14 +12,22 @@ export class Linger<T> {
   readonly #ports: LingerPorts;
   readonly #ms: number;
   readonly #over: (left: T) => void;
+  readonly #together: (ends: () => void) => void;
   /** What lingers and until when, the first to end first. */
   readonly #until = new Map<T, number>();
   #ticking = false;
 
-  constructor(ports: LingerPorts, ms: number, over: (left: T) => void) {
+  /** @param together All that ends at one moment ends within this. */
+  constructor(
+    ports: LingerPorts,
+    ms: number,
+    over: (left: T) => void,
+    together: (ends: () => void) => void = (ends) => ends(),
+  ) {
     this.#ports = ports;
     this.#ms = ms;
     this.#over = over;
+    this.#together = together;
   }
 
   start(left: T): void {
@@ -37,7 +45,7 @@ export class Linger<T> {
     this.#ticking = true;
     this.#ports.after(ms, () => {
       try {
-        this.#end(this.#ports.now());
+        this.#together(() => this.#end(this.#ports.now()));
       } finally {
         this.#ticking = false;
         // What began to linger while others ended comes after those that are left.

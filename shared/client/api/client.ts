@@ -7,17 +7,19 @@
  */
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { parseStart } from "../../protocol/position.ts";
+import { loadRequests, withFallback } from "../choosing.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { endpointUrl, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";
 import type { PublishedValue, PublishOptions as PublishTerms } from "../publisher.ts";
+import type { Latest } from "../requests/latest.ts";
 import { type ConnectOptions, settingsOf } from "../settings.ts";
+import { webSocketTransport } from "../websocket.ts";
 import { type Codec, decoderOf, encoded, type Reading } from "./codec.ts";
 import { canonicalPath, type Endpoint } from "./endpoint.ts";
 import { ClientError } from "./error.ts";
 import { type ManyOptions, type Membership, SubscriptionGroup } from "./group.ts";
 import { Lanes } from "./lanes.ts";
-import { type Latest, latestOf } from "./latest.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -58,7 +60,8 @@ export class Client {
    */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#edge = resolveEdge(String(url));
-    const settings = settingsOf(options);
+    const transport = options.transport ?? withFallback(webSocketTransport, options.clock);
+    const settings = settingsOf({ ...options, transport });
     this.#tokens = new Tokens(settings.token, settings.clock, settings.limits.sourceMs);
     this.#lanes = new Lanes(this.#edge, settings, this.#tokens, options.idleMs ?? IDLE_MS, {
       connection: (change) => this.#emitter.emit("connection", change),
@@ -116,7 +119,18 @@ export class Client {
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();
     const path = this.pathOf(endpoint);
-    return latestOf(path, endpointUrl(this.#edge, path), this.#tokens, decoderOf(options), options.signal);
+    const failure = (error: ErrorBody) => new ClientError(error, path);
+    const { latestOf } = await loadRequests().catch(() => {
+      throw failure({ code: "unreachable", message: "the client isn't all there", retry: true });
+    });
+    return latestOf({
+      endpoint: path,
+      url: endpointUrl(this.#edge, path),
+      tokens: this.#tokens,
+      decode: decoderOf(options),
+      signal: options.signal,
+      failure,
+    });
   }
 
   /**
@@ -135,6 +149,14 @@ export class Client {
   /** Publishes a tombstone: the key is deleted. */
   async delete(endpoint: Endpoint, options: PublishTerms = {}): Promise<string> {
     return this.#publish(endpoint, null, options);
+  }
+
+  /**
+   * Sees at once whether the connection is good, and dials at once if there is none. In a page that happens by itself: when it is shown
+   * or thawed, when the network comes or goes, and when the machine wakes. Elsewhere call it when you know of such a thing.
+   */
+  look(): void {
+    this.#lanes.look();
   }
 
   /** For good: all subscriptions end, and what is being published fails. */

@@ -63,6 +63,10 @@ export class Lanes {
     return lane.while(lane.connection.publish(endpoint, value, options));
   }
 
+  look(): void {
+    for (const { connection } of this.#lanes) connection.look();
+  }
+
   close(): void {
     for (const lane of [...this.#lanes]) lane.close();
   }
@@ -98,7 +102,7 @@ class Lane {
     this.#idleMs = idleMs;
     this.#idle = new Timer(settings.clock, () => this.close());
     const transport = noticing(settings.transport, () => {
-      this.#heardAt = Date.now();
+      this.#heardAt = settings.clock.date();
     });
     this.connection = new Connection(edge, { ...settings, transport, token: tokens.source() });
     this.connection.on("connection", (change) => {
@@ -156,9 +160,9 @@ function noticing(transport: Transport, heard: () => void): Transport {
       transport.dial(
         url,
         {
-          opened: () => {
+          opened: (way) => {
             heard();
-            events.opened();
+            events.opened(way);
           },
           message(message) {
             heard();

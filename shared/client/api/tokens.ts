@@ -41,7 +41,7 @@ export class Tokens {
   }
 
   #ask(source: Exclude<TokenSource, string>): Promise<string> {
-    const now = this.#clock.now();
+    const now = this.#clock.date();
     const asking = this.#asking;
     if (asking !== undefined && now - asking.since < this.#patienceMs) return asking.token;
     const token = Promise.resolve().then(source).then(checked);

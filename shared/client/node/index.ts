@@ -1,30 +1,49 @@
 /**
- * `@distributary/client/node`: the client where there may be no WebSocket, as in Node 20. It takes that of the package `ws` then,
- * which is to be installed beside it.
+ * `@distributary/client/node`: the client where there may be no WebSocket, as in Node 20. It takes that of the package `ws` then, if it
+ * is installed beside it, and else does without.
  */
 import { LIMITS } from "../../protocol/limits.ts";
-import { Client as AnyClient, type ClientOptions, type OpenWebSocket, transportOver } from "../index.ts";
+import {
+  Client as AnyClient,
+  type ClientOptions,
+  type OpenWebSocket,
+  type Transport,
+  transportOver,
+  withFallback,
+} from "../index.ts";
 
 export * from "../index.ts";
 
-const fromPackage = "WebSocket" in globalThis ? undefined : await openerOfPackage();
+const transport = "WebSocket" in globalThis ? undefined : await transportOfPackage();
 
 export class Client extends AnyClient {
-  /** As that of the core. Throws Error if there is neither a WebSocket nor the package `ws`. */
+  /** As that of the core. */
   constructor(url: string | URL, options: ClientOptions = {}) {
-    super(url, fromPackage === undefined ? options : { transport: transportOver(fromPackage), ...options });
-    if (!("WebSocket" in globalThis) && fromPackage === undefined && options.transport === undefined)
-      throw new Error("this version of Node has no WebSocket: npm install ws");
+    super(
+      url,
+      transport === undefined ? options : { transport: withFallback(transport, options.clock), ...options },
+    );
   }
 }
 
-async function openerOfPackage(): Promise<OpenWebSocket | undefined> {
+async function transportOfPackage(): Promise<Transport> {
   try {
     const { WebSocket } = await import("ws");
     // The edge compresses nothing. Of a browser's WebSocket this one has all that is used here.
     const options = { perMessageDeflate: false, maxPayload: LIMITS.frameBytes };
-    return (url, protocols) => new WebSocket(url, protocols, options) as unknown as globalThis.WebSocket;
+    const open: OpenWebSocket = (url, protocols) =>
+      new WebSocket(url, protocols, options) as unknown as globalThis.WebSocket;
+    return transportOver(open);
   } catch {
-    return undefined;
+    return NO_WEBSOCKET;
   }
 }
+
+/** No dial succeeds: what comes does so by requests. */
+const NO_WEBSOCKET: Transport = {
+  dial(_, events) {
+    queueMicrotask(() => events.closed(1006, "there is no WebSocket"));
+    return { send: () => {}, close: () => {} };
+  },
+  explain: async () => undefined,
+};

@@ -1,6 +1,7 @@
 /**
- * The package's files: an ES module for each of its entries, of which all but the core take the core as it is, one script for pages
- * without modules, and the types. Minified, with source maps that hold the sources.
+ * The package's files: an ES module for each of its entries, of which all but the core take the core as it is; what the core loads
+ * when it is needed; all in one module, as edges serve it, and in one script for pages without modules; and the types. Minified, with
+ * source maps that hold the sources.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -20,6 +21,8 @@ interface Entry {
 }
 
 const CORE: Entry = { source: "index.ts", file: "index.js" };
+/** What the core imports when it needs it. */
+const REQUESTS: Entry = { source: "requests/index.ts", file: "requests.js" };
 const OTHERS: readonly Entry[] = [
   { source: "node/index.ts", file: "node.js" },
   { source: "react/index.ts", file: "react.js" },
@@ -52,7 +55,20 @@ export async function buildPackage(): Promise<void> {
 
 async function buildScripts(to: string): Promise<void> {
   const entryPoints = [join(folder, CORE.source)];
-  const core = build({ ...COMMON, entryPoints, format: "esm", outfile: join(to, CORE.file) });
+  const core = build({
+    ...COMMON,
+    entryPoints,
+    format: "esm",
+    outfile: join(to, CORE.file),
+    plugins: [beside(/^\.\/requests\/index\.ts$/, REQUESTS)],
+  });
+  const requests = build({
+    ...COMMON,
+    entryPoints: [join(folder, REQUESTS.source)],
+    format: "esm",
+    outfile: join(to, REQUESTS.file),
+  });
+  const whole = build({ ...COMMON, entryPoints, format: "esm", outfile: join(to, "client.js") });
   const others = OTHERS.map(({ source, file }) =>
     build({
       ...COMMON,
@@ -60,7 +76,7 @@ async function buildScripts(to: string): Promise<void> {
       format: "esm",
       outfile: join(to, file),
       packages: "external",
-      plugins: [coreIsBeside],
+      plugins: [beside(/^\.\.\/index\.ts$/, CORE)],
     }),
   );
   const script = build({
@@ -70,18 +86,20 @@ async function buildScripts(to: string): Promise<void> {
     globalName: "distributary",
     outfile: join(to, "script.js"),
   });
-  await Promise.all([core, ...others, script]).finally(stop);
+  await Promise.all([core, requests, whole, ...others, script]).finally(stop);
 }
 
-/** So that an application has one core, whichever entries it takes. */
-const coreIsBeside: Plugin = {
-  name: "core is beside",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/index\.ts$/ }, ({ kind }) =>
-      kind === "entry-point" ? undefined : { path: `./${CORE.file}`, external: true },
-    );
-  },
-};
+/** So that an application has one core, whichever entries it takes, and loads no more than it needs. */
+function beside(filter: RegExp, { file }: Entry): Plugin {
+  return {
+    name: `${file} is beside`,
+    setup({ onResolve }) {
+      onResolve({ filter }, ({ kind }) =>
+        kind === "entry-point" ? undefined : { path: `./${file}`, external: true },
+      );
+    },
+  };
+}
 
 /** Those that are reached from the entries, and none else. */
 export async function emitTypes(to: string): Promise<void> {

@@ -11,6 +11,12 @@ export interface WriterRound {
   readonly perBatch: number;
 }
 
+/** The origin's publishing by itself, to some partitions: beside another one's open transaction on one more, and without. */
+export interface BesideRound {
+  readonly without: Latency;
+  readonly beside: Latency;
+}
+
 interface Latencies {
   readonly acknowledged: Latency;
   readonly delivered: Latency;
@@ -47,10 +53,12 @@ export function median(numbers: readonly number[]): number {
 
 export function figures(
   alone: readonly WriterRound[],
+  beside: readonly BesideRound[],
   paths: readonly (readonly [partitions: number, rounds: readonly PathRound[]])[],
   loads: Loads,
 ): string {
   const parts = [writerTable(alone, loads)];
+  if (beside.length > 0) parts.push(besideTable(beside, loads));
   if (paths.length > 0) parts.push(pathTable(paths, loads), latencyTable(paths, loads));
   return parts.join("\n\n");
 }
@@ -133,31 +141,48 @@ function pathTable(paths: Paths, { clients, bytes }: Loads): string {
   );
 }
 
+const latencyRow = (name: string, latencies: readonly Latency[]) => [
+  name,
+  ...(["p50", "p95", "p99"] as const).map((of) => short(median(latencies.map((one) => one[of])))),
+];
+
+function besideTable(rounds: readonly BesideRound[], { perSecond }: Loads): string {
+  return table(
+    ["ms to the acknowledgement", "median", "p95", "p99"],
+    [
+      latencyRow(
+        `the origin's publishing by itself, ${perSecond}/s to 2 of 3 partitions`,
+        rounds.map(({ without }) => without),
+      ),
+      latencyRow(
+        "the same, while another one's transaction is open on the third",
+        rounds.map(({ beside }) => beside),
+      ),
+    ],
+  );
+}
+
 function latencyTable(paths: Paths, { perSecond, clients }: Loads): string {
-  const row = (name: string, latencies: readonly Latency[]) => [
-    name,
-    ...(["p50", "p95", "p99"] as const).map((of) => short(median(latencies.map((one) => one[of])))),
-  ];
   return table(
     ["ms", "median", "p95", "p99"],
     paths.flatMap(([partitions, rounds]) => [
-      row(
+      latencyRow(
         `${named(partitions)}, ${perSecond}/s: to the acknowledgement`,
         rounds.map(({ paced }) => paced.acknowledged),
       ),
-      row(
+      latencyRow(
         "the same, to the subscriber",
         rounds.map(({ paced }) => paced.delivered),
       ),
-      row(
+      latencyRow(
         "the same rate, bare producer",
         rounds.map(({ floorPaced }) => floorPaced),
       ),
-      row(
+      latencyRow(
         `${named(partitions)}, ${clients} clients as fast as they are answered: to the acknowledgement`,
         rounds.map(({ closed }) => closed.acknowledged),
       ),
-      row(
+      latencyRow(
         "the same, to the subscriber",
         rounds.map(({ closed }) => closed.delivered),
       ),

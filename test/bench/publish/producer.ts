@@ -81,12 +81,13 @@ const handlers = {
 
   /** As fast as Kafka takes them. */
   async burst({ count, bytes, perBatch }: ProducerWork): Promise<Use> {
+    const records = Array.from({ length: count }, (_, i) => recordOf(i, bytes));
     const used = Used.begin();
     let sent = 0;
     for (let batches = 1; sent < count; batches++) {
       // Of a mean that is no whole number, too.
       const size = Math.max(1, Math.min(count, Math.round(batches * perBatch)) - sent);
-      await append(Array.from({ length: size }, (_, i) => recordOf(sent + i, bytes)));
+      await append(records.slice(sent, sent + size));
       sent += size;
     }
     return used.end(sent);

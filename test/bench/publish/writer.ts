@@ -1,8 +1,12 @@
 /** The origin's publishing alone, in a process of its own: marks, ledger, batches and Kafka, without uplinks and index. */
 import { KafkaSink } from "../../../origin/kafka/sink.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher } from "../../../origin/publish/publisher.ts";
+import { Publisher, type TopicPublish } from "../../../origin/publish/publisher.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
+import { nowUs, sleepUntil } from "../clock.ts";
+import { Latencies } from "../histogram.ts";
 import { answer } from "../load/rpc.ts";
+import type { Paced } from "./producer.ts";
 import { type Use, Used, type Work } from "./work.ts";
 
 export interface OpenWriter {
@@ -16,6 +20,13 @@ export interface WriterWork extends Work {
 
 export interface WriterUse extends Use {
   readonly batches: number;
+}
+
+/** Another one's trouble is with this partition. */
+export const OTHERS_PARTITION = 0;
+
+export interface PacedBeside extends Paced {
+  readonly partitions: number;
 }
 
 const SECRET = Buffer.alloc(32, 1);
@@ -40,11 +51,13 @@ let publisher: Publisher | undefined;
 let topic = "";
 let made = 0;
 
-async function publishOne(bytes: number): Promise<void> {
+const KEYS = Array.from({ length: 1_000 }, (_, i) => Buffer.from(`key-${i}`));
+
+function publishOf(bytes: number, keys: readonly Buffer[] = KEYS): TopicPublish {
   const number = made++;
-  const result = await publisher?.publish({
+  return {
     topic,
-    key: Buffer.from(`key-${number % 1_000}`),
+    key: keys[number % keys.length] ?? Buffer.alloc(0),
     value: Buffer.alloc(bytes, 0x61),
     headers: [],
     id: {
@@ -55,7 +68,11 @@ async function publishOne(bytes: number): Promise<void> {
     },
     deadline: Number.POSITIVE_INFINITY,
     until: Number.POSITIVE_INFINITY,
-  });
+  };
+}
+
+async function publishOne(publish: TopicPublish): Promise<void> {
+  const result = await publisher?.publish(publish);
   if (result === undefined || "error" in result) throw new Error(`not published: ${JSON.stringify(result)}`);
 }
 
@@ -64,18 +81,33 @@ const handlers = {
     topic = given.topic;
     const sink = new KafkaSink({ brokers: [given.broker], clientId: "alone" }, { publishId: "bench" });
     publisher = new Publisher({ sink: counted(sink), marker: new Marker([SECRET]) });
-    await publishOne(1);
+    await publishOne(publishOf(1));
   },
 
   async burst({ count, bytes, underWay }: WriterWork): Promise<WriterUse> {
+    const publishes = Array.from({ length: count }, () => publishOf(bytes)).values();
     const used = Used.begin();
     const before = batches;
-    let left = count;
     const run = async () => {
-      while (left-- > 0) await publishOne(bytes);
+      for (const publish of publishes) await publishOne(publish);
     };
     await Promise.all(Array.from({ length: underWay }, run));
     return { ...used.end(count), batches: batches - before };
+  },
+
+  /** By a schedule that waits for nobody, to all partitions but one. Latencies from when each was due. */
+  async paced({ bytes, perSecond, seconds, partitions }: PacedBeside): Promise<string> {
+    const keys = KEYS.filter((key) => partitionOf(key, partitions) !== OTHERS_PARTITION);
+    const latencies = new Latencies();
+    const from = nowUs();
+    const underWay: Promise<void>[] = [];
+    for (let i = 0; i < perSecond * seconds; i++) {
+      const at = from + (i / perSecond) * 1e6;
+      await sleepUntil(at);
+      underWay.push(publishOne(publishOf(bytes, keys)).then(() => latencies.record(nowUs() - at)));
+    }
+    await Promise.all(underWay);
+    return latencies.encode();
   },
 
   async close(): Promise<void> {

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, test, vi } from "vitest";
+import { TICKET_FRAMES } from "../../../edge/endpoint/frame-tickets.ts";
 import { Counts, QUOTA_SETTINGS, quotaWait, readQuotas } from "../../../edge/http/quotas.ts";
+import { SENDER_SETTINGS } from "../../../edge/http/sender-limits.ts";
 
 const A = { key: "192.0.2.1", isOwn: false };
 const B = { key: "192.0.2.2", isOwn: false };
@@ -83,11 +85,13 @@ describe("counted by Cloudflare", () => {
       `${name}_PER_MINUTE`,
       simple,
     ]);
-    expect(limits).toEqual(
-      Object.entries(QUOTA_SETTINGS).map(([name, setting]) => [
+    const frames = Number(SENDER_SETTINGS.FRAMES_PER_MINUTE.default) / TICKET_FRAMES;
+    expect(limits).toEqual([
+      ...Object.entries(QUOTA_SETTINGS).map(([name, setting]) => [
         name,
         { limit: Number(setting.default), period: 60 },
       ]),
-    );
+      ["FRAMES_PER_MINUTE", { limit: frames, period: 60 }],
+    ]);
   });
 });

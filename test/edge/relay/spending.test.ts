@@ -1,6 +1,9 @@
-/** What all connections of one sender may ask of a relay together. */
+/** What all connections of one sender may say together. */
 import { expect, test } from "vitest";
-import { areSet, senderLimits } from "../../../edge/http/sender-limits.ts";
+import { Spending } from "../../../edge/endpoint/connection-limits.ts";
+import { SenderSpending } from "../../../edge/endpoint/sender-spending.ts";
+import { areSet, countedSender, senderLimits } from "../../../edge/http/sender-limits.ts";
+import { BY_SENDER, UNLIMITED } from "../../support/holders.ts";
 import { RelayWorld } from "../../support/relay-world.ts";
 
 const [A, B] = ["/t/a", "/t/b"];
@@ -11,7 +14,7 @@ const error = (id: number, code: string, more = {}) =>
 const FEW = { perSecond: 1, burst: 2 };
 
 test("[M10] the connections of one sender share what it may subscribe, and nobody else is refused for it", () => {
-  const world = new RelayWorld({ bySender: { asks: FEW, publishes: FEW } });
+  const world = new RelayWorld({ bySender: { ...BY_SENDER, asks: FEW, publishes: FEW } });
   const [one, two, other, unknown] = ["x", "x", "y", undefined].map((sender) =>
     world.connect(undefined, undefined, sender),
   );
@@ -42,7 +45,7 @@ test("[M10] the connections of one sender share what it may subscribe, and nobod
 });
 
 test("[M10] [W25] so they share what it may publish, and it goes on to count over a hibernation by whom each is from", () => {
-  const world = new RelayWorld({ bySender: { asks: FEW, publishes: FEW } });
+  const world = new RelayWorld({ bySender: { ...BY_SENDER, asks: FEW, publishes: FEW } });
   world.mayPublish = true;
   const [one, two] = [world.connect(undefined, undefined, "x"), world.connect(undefined, undefined, "x")];
   world.hibernate();
@@ -52,19 +55,67 @@ test("[M10] [W25] so they share what it may publish, and it goes on to count ove
   expect(two.take()).toEqual([error(1, "rate_limited")]);
 });
 
-test("[M10] how much that is can be set, and is the quota of publishes, whatever carries them", () => {
+test("[S20] sockets of one endpoint share how many frames they say, and one that goes on is closed, whichever it is", () => {
+  const world = new RelayWorld({ bySender: { ...BY_SENDER, messages: FEW } });
+  const alone = (path: string, sender?: string) => world.alone(path, undefined, undefined, sender);
+  const [one, two, other, unknown] = [alone(A, "x"), alone(B, "x"), alone(A, "y"), alone(A)];
+  const unsupported = (id: number) => error(id, "unsupported");
+  world.say(one, { id: 1, later: 1 }, { id: 2, later: 1 });
+  world.say(two, { id: 1, later: 1 });
+  for (const client of [other, unknown]) world.say(client, { id: 1, later: 1 }, { id: 2, later: 1 });
+
+  expect(one.take()).toEqual([unsupported(1), unsupported(2)]);
+  expect(two.take()).toEqual([error(1, "rate_limited", { retryAfterMs: 1_000 })]);
+  for (const client of [other, unknown]) expect(client.take()).toEqual([unsupported(1), unsupported(2)]);
+
+  world.clock.now += 1_000;
+  world.say(two, { id: 2, later: 1 });
+  expect(two.take()).toEqual([unsupported(2)]);
+});
+
+test("[S20] sockets of a sender that was refused 10,000 times, and goes on, are closed at once", () => {
+  const always = () => 0;
+  const spending = new SenderSpending({ ...BY_SENDER, messages: FEW }, always);
+  const of = new Spending<{ readonly sender: string }>(UNLIMITED, {
+    senderOf: ({ sender }) => sender,
+    spending,
+  });
+  const sockets = Array.from({ length: 101 }, () => ({ sender: "x" }));
+  for (const socket of sockets.slice(1)) for (let i = 0; i < 100; i++) expect(of.bears(socket, 0)).toBe(true);
+
+  expect(of.bears(sockets[0] ?? { sender: "x" }, 0)).toBe(false);
+  expect(of.bears({ sender: "y" }, 0)).toBe(true);
+});
+
+test("[S20] whose frames are counted: not this machine's own, unless a limit is set", async () => {
+  const sender = { key: "192.0.2.1", isOwn: false };
+  const own = { key: "127.0.0.1", isOwn: true };
+  expect(await countedSender(undefined, {})).toBeUndefined();
+  expect(await countedSender(own, {})).toBeUndefined();
+  expect(await countedSender(own, { FRAMES_PER_MINUTE: "5" })).toMatch(/^[\w-]{16}$/);
+  expect(await countedSender(sender, {})).toMatch(/^[\w-]{16}$/);
+});
+
+test("[S20] [M10] how much that is can be set, and is the quota of publishes, whatever carries them", () => {
   expect(senderLimits({})).toEqual({
+    messages: { perSecond: 1_000, burst: 60_000 },
     asks: { perSecond: 1_000, burst: 60_000 },
     publishes: { perSecond: 100, burst: 6_000 },
   });
-  const set = { CONNECT_SUBSCRIBES_PER_MINUTE: "60", PUBLISHES_PER_MINUTE: "120" };
+  const set = {
+    FRAMES_PER_MINUTE: "180",
+    CONNECT_SUBSCRIBES_PER_MINUTE: "60",
+    PUBLISHES_PER_MINUTE: "120",
+  };
   expect(senderLimits(set)).toEqual({
+    messages: { perSecond: 3, burst: 180 },
     asks: { perSecond: 1, burst: 60 },
     publishes: { perSecond: 2, burst: 120 },
   });
-  expect([areSet({}), areSet(set), areSet({ PUBLISHES_PER_MINUTE: "1" })]).toEqual([false, true, true]);
-  for (const wrong of ["0", "1.5", "many", "1000001"])
-    expect(() => senderLimits({ CONNECT_SUBSCRIBES_PER_MINUTE: wrong })).toThrow(
-      "CONNECT_SUBSCRIBES_PER_MINUTE",
-    );
+  expect(areSet({})).toBe(false);
+  for (const name of Object.keys(set)) {
+    expect(areSet({ [name]: "1" })).toBe(true);
+    for (const wrong of ["0", "1.5", "many", "1000001"])
+      expect(() => senderLimits({ [name]: wrong })).toThrow(name);
+  }
 });

@@ -1,9 +1,10 @@
 /** Objects that attach to a shard, are dialled and watched, and leave. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject } from "../../../edge/object-identity.ts";
+import { endpointObject, relayObject } from "../../../edge/object-identity.ts";
 import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeAttach } from "../../../shared/protocol/attach.ts";
-import { encodeEmpty, encodeOccupied } from "../../../shared/protocol/link.ts";
+import { encodeDetached, encodeEmpty, encodeOccupied } from "../../../shared/protocol/link.ts";
+import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { attachedFrame, SmallShard, updateFrame as update } from "../../support/small-shard.ts";
@@ -91,6 +92,17 @@ describe("attaching", () => {
     expect(shard.rows.size).toBe(0);
     expect([none.closed?.code, unheard.closed?.code]).toEqual([4004, 4004]);
     expect(shard.core.status()).toMatchObject({ watched: 0, links: 0 });
+  });
+
+  test("[L13] [L16] endpoints of a room that end at one moment are told of in one message", async () => {
+    const down = await shard.watch(connect(), A.path, 1, relayObject("room-3"));
+    shard.core.linkMessage(down, encodeAttach({ endpoint: B.path, id: 1, from: undefined }));
+    down.take();
+
+    shard.core.linkMessage(down, [encodeEmpty(A.path, true), encodeEmpty(B.path, true)].join(SEPARATOR));
+    while (shard.clock.next(1_000));
+
+    expect(down.messages).toEqual([[encodeDetached(A.path), encodeDetached(B.path)].join(SEPARATOR)]);
   });
 
   test("[L5] one whose key has no record stays if it is occupied again in time", async () => {

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { PROBES, type Probed, pathFindings, upgradeFinding } from "../../../origin/doctor/proxy-findings.ts";
+import {
+  ledBelow,
+  PROBES,
+  type Probed,
+  pathFindings,
+  redirectFinding,
+  upgradeFinding,
+} from "../../../origin/doctor/proxy-findings.ts";
 
 const probed = (come: (sent: string) => Probed["came"]) =>
   PROBES.map(({ sent }): Probed => ({ sent, came: come(sent) }));
@@ -24,12 +31,41 @@ test("what a proxy makes of paths is told for each kind of key, with what to do"
     ["wrong", "keys with special characters can't be reached by their URL: /a%3Ab arrives as /a:b"],
     ["wrong", "keys with a slash can't be reached by their URL: /a%2Fb arrives as /a/b"],
     ["wrong", "keys with two slashes can't be reached by their URL: /a%2F%2Fb arrives as /a//b"],
+    ["wrong", "keys with a backslash can't be reached by their URL: /a%5Cb arrives as /a\\b"],
     [
       "wrong",
       "keys with a zero byte can't be reached by their URL: /a%00b is answered with status 400 before it gets there",
     ],
   ]);
   expect(findings[0]?.todo).toContain("$b64.");
+});
+
+test("one that swallows slashes is told of for the keys that have them", () => {
+  const merges = probed((sent) => sent.replaceAll(/%2F%2F|\/\//g, "/"));
+
+  expect(pathFindings("p", merges).map(({ says }) => says)).toEqual([
+    "keys with two slashes can't be reached by their URL: /a%2F%2Fb arrives as /a/b",
+    "keys with an empty segment can't be reached by their URL: /a//b arrives as /a/b",
+  ]);
+});
+
+test.each([
+  ["https://e.example/", "/$/", ""],
+  ["https://e.example/live", "/live/$/", "/live"],
+  ["https://e.example/live/", "https://e.example/$/", ""],
+  ["https://e.example/", "http://127.0.0.1:8787/$/", undefined],
+  ["https://e.example/live", "/live/", undefined],
+  ["https://e.example/live", "//", undefined],
+])("at %s a redirect to %s leads to an edge below %s", (url, location, below) => {
+  expect(ledBelow(new URL(url), location)).toBe(below);
+});
+
+test.each([
+  ["https://e.example/live", "/live/$/", true, "ok", undefined],
+  ["https://e.example/live", "/$/", false, "wrong", "set BASE_PATH=/live at the edge"],
+  ["https://e.example/", "http://127.0.0.1:8787/$/", false, "wrong", expect.stringContaining("Location")],
+])("at %s a redirect to %s, where the edge is: %s, is %s", (url, location, arrives, verdict, todo) => {
+  expect(redirectFinding("p", new URL(url), location, arrives)).toMatchObject({ verdict, todo });
 });
 
 test("where there is no edge, or an older one, that is told once", () => {

@@ -188,7 +188,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     const following = follow();
     await goesOn(writing, [0, 1, 2], following);
 
-    const fourth = await kafka.add();
+    const { id: fourth } = await kafka.add();
     await moveTo(admin, topic, 0, [fourth, 1]);
     await goesOn(writing, [0, 1, 2], following);
     await moveTo(admin, topic, 1, [fourth]);

@@ -10,6 +10,7 @@ import { LONG } from "../../support/long.ts";
 import { RawWriter } from "../../support/raw-writer.ts";
 import {
   describeWithKafka,
+  describeWithKafkaOf,
   describeWithOldestKafka,
   describeWithOldKafka,
 } from "../../support/with-kafka.ts";
@@ -34,6 +35,7 @@ if (LONG) {
   await describeWithOldKafka("Kafka 3.9 that forgets soon:", () => expires({ old: true, config: FORGETFUL }));
   await describeWithOldKafka("Kafka 3.9 as a fence:", () => holds(OLD));
   await describeWithOldestKafka("Kafka 3.1 as a fence:", () => holds(OLDEST));
+  await describeWithKafkaOf("3.0.2", "Kafka 3.0 as a fence:", () => holds({ old: "3.0.2" }));
 }
 
 interface Two {

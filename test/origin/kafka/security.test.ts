@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
+import { CappedProxy } from "../../support/capped-proxy.ts";
 import { numbered, range, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
+import { EVENT_HUBS } from "../../support/kafka-alikes.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
 import type { Security } from "../../support/kafka-security.ts";
@@ -13,13 +15,21 @@ import { describeWithKafka } from "../../support/with-kafka.ts";
 
 describeWithKafka("reading Kafka with TLS and SASL:", () => {
   let kafka: KafkaBroker;
+  let proxy: CappedProxy;
   let security: Security;
   let producers: JavaProducers;
   let producer: JavaProducer;
   let topic: string;
 
   beforeAll(async () => {
-    kafka = await KafkaBroker.start({ secure: true });
+    proxy = await CappedProxy.open();
+    kafka = await KafkaBroker.start({
+      secure: true,
+      accountProxies: [proxy.port],
+      config: { "listener.name.accounts.connections.max.reauth.ms": "2000" },
+    });
+    proxy.target = kafka.behindAccountProxies[0];
+    proxy.overTls = true;
     if (kafka.security === undefined) throw new Error("the broker is not secure");
     security = kafka.security;
     producers = new JavaProducers(kafka);
@@ -34,6 +44,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
   afterAll(async () => {
     await producers?.stop();
     await kafka?.stop();
+    await proxy?.close();
   });
 
   const sourceWith = (settings: Partial<KafkaSettings>) =>
@@ -87,6 +98,31 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
       await reading.reaches(written);
 
       expect(values(reading.records)).toEqual(range(0, written).map(String));
+      await source.close();
+    });
+
+    test("reading goes on where sessions end, and the log's versions don't say when", async () => {
+      const [HANDSHAKE, AUTHENTICATE] = [17, 36];
+      proxy.caps = { ...EVENT_HUBS, [AUTHENTICATE]: [0, 0] };
+      const source = new KafkaSource({
+        brokers: [`127.0.0.1:${proxy.port}`],
+        clientId: "test",
+        sasl: { mechanism: "scram-sha-256", ...account() },
+      });
+      let written = (await partitionsOf(source, topic))[0]?.endOffset ?? 0;
+      const reading = await read(source);
+      await reading.reaches(written);
+      const first = proxy.passed.get(HANDSHAKE) ?? 0;
+
+      await eventually(async () => {
+        await producer.send(topic, numbered(0, 5, written));
+        written += 5;
+        return (proxy.passed.get(HANDSHAKE) ?? 0) >= first + 3;
+      }, "it said again who it is");
+      await reading.reaches(written);
+
+      expect(reading.offsets).toEqual(range(0, written));
+      expect(proxy.strangers).toEqual([]);
       await source.close();
     });
 

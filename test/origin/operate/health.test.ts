@@ -11,7 +11,13 @@ describe("ready", () => {
       ready: true,
       reasons: [],
       partitions: [{ topic: "t", partition: 0, epoch: "e.0", offset: 4, end: 4, lag: 0, state: "live" }],
-      shards: [{ shard: 0, state: "active" }, { state: "active" }],
+      edges: [
+        {
+          edge: "https://edge.example",
+          open: true,
+          shards: [{ shard: 0, state: "active" }, { state: "active" }],
+        },
+      ],
     });
   });
 
@@ -38,17 +44,37 @@ describe("ready", () => {
       "t/0 is read up to 1 of 9: unavailable: no leader",
     ],
     ["a topic isn't described yet", { unknown: ["u"] }, "u is not described yet"],
-    ["a shard has no uplink", { uplinks: [{}, { state: "dialling" }] }, "shard 1 has no uplink"],
     [
-      "the edge refuses",
+      "a shard has no uplink",
+      { uplinks: [{}, { state: "dialling" }] },
+      "there is no uplink to shard 1 of https://edge.example",
+    ],
+    [
+      "an edge refuses",
       { uplinks: [{ state: "refused", reason: "the edge answers with status 401" }] },
-      "shard 0 has no uplink: the edge answers with status 401",
+      "there is no uplink to https://edge.example: the edge answers with status 401",
     ],
   ] as const)("it is not where %s, and the answer says so", (_, madeUp, reason) => {
     const { ok, body } = readinessOf(madeUpStatus(madeUp));
 
     expect(ok).toBe(false);
     expect(body).toMatchObject({ ready: false, reasons: [reason] });
+  });
+
+  test("of several edges the answer says which is away, in one reason for all its shards", () => {
+    const gone = { state: "dialling", reason: "the edge can't be reached" } as const;
+
+    const { ok, body } = readinessOf(
+      madeUpStatus({ otherEdges: { "https://b.example": [gone, gone], "https://c.example": [{}, {}] } }),
+    );
+
+    expect(ok).toBe(false);
+    expect(body.reasons).toEqual(["there is no uplink to https://b.example: the edge can't be reached"]);
+    expect(body.edges).toMatchObject([
+      { edge: "https://edge.example", open: true },
+      { edge: "https://b.example", open: false, shards: [{ state: "dialling" }, { state: "dialling" }] },
+      { edge: "https://c.example", open: true },
+    ]);
   });
 
   test("it names what no subscriber sees all the same: what is held back, isn't read, isn't found or isn't taken", () => {

@@ -1,6 +1,7 @@
 import { createHash, createHmac, type Hash, type Hmac, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { AS_TEXT, digestOf, type Field, FieldHmac } from "../../../origin/publish/field-hmac.ts";
+import { AS_TEXT, digestOf, FieldHmac } from "../../../origin/publish/field-hmac.ts";
+import type { Field } from "../../../origin/publish/field-message.ts";
 
 /** The same, field by field, by Node's own. */
 function expected(secret: Uint8Array | undefined, fields: readonly Field[]): Buffer {

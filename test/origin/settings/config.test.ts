@@ -54,8 +54,7 @@ describe("settings", () => {
     const config = configOf(ENV);
 
     expect(config).toMatchObject({
-      edgeUrl: new URL("https://edge.example"),
-      uplinkKey: { kid: "k1", name: "origin-7", secret: new TextEncoder().encode(SECRET) },
+      edges: [{ url: new URL("https://edge.example"), key: { kid: "k1", name: "origin-7" } }],
       name: "origin-7",
       slice: { number: 1, count: 1 },
       dataDir: "data",
@@ -76,7 +75,7 @@ describe("settings", () => {
     expect(config).toMatchObject({
       dataDir: "b",
       logLevel: "warn",
-      edgeUrl: new URL("http://127.0.0.1:8787"),
+      edges: [{ url: new URL("http://127.0.0.1:8787") }],
     });
   });
 
@@ -105,24 +104,6 @@ describe("settings", () => {
     });
   });
 
-  test("the key can come from a file, whose last newline is no part of it", () => {
-    const config = configOf({ EDGE_URL: ENV.EDGE_URL, UPLINK_KEY_FILE: "/key" }, [], {
-      "/key": `k2:b:${SECRET}\n`,
-    });
-
-    expect(config.uplinkKey).toEqual({ kid: "k2", name: "b", secret: new TextEncoder().encode(SECRET) });
-  });
-
-  test("[U1] a key that takes its file's place bears the same name, or isn't taken", () => {
-    const env = { EDGE_URL: ENV.EDGE_URL, UPLINK_KEY_FILE: "/key" };
-    const { uplinkKeyFile } = configOf(env, [], { "/key": `k1:a:${SECRET}` });
-
-    expect(uplinkKeyFile?.read(() => `k2:a:${SECRET}`)).toMatchObject({ kid: "k2", name: "a" });
-    expect(() => uplinkKeyFile?.read(() => `k2:b:${SECRET}`)).toThrow(
-      "UPLINK_KEY_FILE is a key of b, and this origin is a until it restarts",
-    );
-  });
-
   test("every problem is told at once, each with the name of its setting", () => {
     const problems = problemsOf(
       {
@@ -142,15 +123,11 @@ describe("settings", () => {
 
   test.each([
     [{ ...ENV, EDGE_URL: undefined }, "EDGE_URL is not set"],
-    [{ ...ENV, EDGE_URL: "https://edge.example/base" }, "EDGE_URL must be without a path"],
     [{ ...ENV, UPLINK_KEY: undefined }, "UPLINK_KEY is not set"],
     [{ ...ENV, UPLINK_KEY: SECRET }, "UPLINK_KEY is not of the form kid:name:secret"],
     [{ ...ENV, UPLINK_KEY: `k1:${SECRET}` }, "that of k1 lacks the origin's name, as in k1:origin-1:…"],
     [{ ...ENV, UPLINK_KEY: `k1:a b:${SECRET}` }, "kid and name are letters, digits"],
     [{ ...ENV, UPLINK_KEY: `k1:${"n".repeat(65)}:${SECRET}` }, "64 of each at most"],
-    [{ ...ENV, UPLINK_KEY: `k1:a:${SECRET},k2:a:${SECRET}` }, "no key, and no secret, holds a comma"],
-    [{ ...ENV, UPLINK_KEY_FILE: "/key" }, "UPLINK_KEY_FILE and UPLINK_KEY are both set"],
-    [{ ...ENV, UPLINK_KEY: undefined, UPLINK_KEY_FILE: "/gone" }, "UPLINK_KEY_FILE can't be read"],
     [{ ...ENV, STREAMS: "/gone" }, "STREAMS can't be read"],
     [{ ...ENV, STATUS_PORT: "0" }, "STATUS_PORT must be a port"],
     [{ ...ENV, STATUS_PORT: "65536" }, "STATUS_PORT must be a port"],

@@ -31,3 +31,12 @@ test("of an uplink key the secret is hidden by itself as well, of a password wit
     "pass:w",
   ]);
 });
+
+test("of several keys, or of addresses with keys, each secret is hidden by itself", () => {
+  const [one, other] = ["s".repeat(32), "t".repeat(32)];
+
+  expect(secretsIn([`k1:a:${one},k2:a:${other}`])).toEqual(expect.arrayContaining([one, other]));
+  expect(secretsIn([`https://a.example k1:a:${one}\n# B\nhttps://b.example  k2:a:${other}\n`])).toEqual(
+    expect.arrayContaining([one, other]),
+  );
+});

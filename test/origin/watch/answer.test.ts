@@ -41,6 +41,15 @@ function answer(from?: string, meanwhile?: () => void) {
   };
 }
 
+/** Patience ends, and the topic is looked at. */
+const looked =
+  (...see: Parameters<SmallOrigin["look"]>) =>
+  () => {
+    origin.pass(TIME_LIMITS.askAheadMs);
+    shard.work();
+    origin.look(...see);
+  };
+
 describe("an attach that asks for nothing", () => {
   test("[U5] [S3] is answered with the window, and where it begins", () => {
     fill([0, "a"], [1, "b"], [2, "a"], [5, "a"], [7, "b"], [9, "a"]);
@@ -218,7 +227,7 @@ describe("an attach from a position", () => {
   test("[R4] a position beyond what a fully read partition holds is ahead; its end is not", () => {
     fill([2, "a"], [6, "a"]);
 
-    const ahead = answer("x:7", () => origin.pass(TIME_LIMITS.askAheadMs));
+    const ahead = answer("x:7", looked());
     expect(ahead).toMatchObject({ recovered: false, cause: "ahead", to: "x:6", offsets: [2, 6] });
     expect(answer("x:6")).toMatchObject({ recovered: true });
   });
@@ -321,7 +330,36 @@ describe("what must wait", () => {
     origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 1, endOffset: 9 });
 
     expect(answer("x:8", () => origin.pass(TIME_LIMITS.askAheadMs))).toBe("waiting");
-    expect(answer("x:9", () => origin.pass(TIME_LIMITS.askAheadMs))).toMatchObject({ cause: "ahead" });
+    expect(answer("x:9", looked())).toMatchObject({ cause: "ahead" });
+  });
+
+  test("[R5] past the end that was seen of a ready partition: nobody is told so before the topic was looked at", () => {
+    fill([0, "a"]);
+
+    expect(answer("x:8", () => origin.pass(TIME_LIMITS.askAheadMs))).toBe("waiting");
+    expect(origin.looks).toEqual(["t"]);
+    expect(
+      answer(
+        "x:8",
+        looked(() => origin.describe({ epoch: "x", end: 9 })),
+      ),
+    ).toBe("waiting");
+    // A batch that was asked for before the look doesn't know of that end, and takes it back for nobody.
+    const late = () => origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 2, endOffset: 2 });
+    expect(answer("x:8", late)).toBe("waiting");
+    const read = () => origin.read(0, "x", record(8, "a", "2"));
+    expect(answer("x:8", read)).toMatchObject({ recovered: true, position: "x:8" });
+  });
+
+  test("[R5] past the end that was seen of a partition that can't be read, or asked for its end, for as long as that is so", () => {
+    fill([0, "a"]);
+
+    expect(answer("x:8", looked(undefined, ["x"]))).toBe("waiting");
+    expect(answer("x:8", looked(undefined, ["y"]))).toMatchObject({ cause: "ahead" });
+    origin.partitions.fail("t", "x", "nobody leads it");
+    expect(answer("x:8", looked())).toBe("waiting");
+    origin.read(0, "x");
+    expect(answer("x:8", looked())).toMatchObject({ cause: "ahead" });
   });
 
   test("[R5] past the end that is known of a ready partition for 15 s: another origin may have sent what comes next", () => {
@@ -338,14 +376,14 @@ describe("what must wait", () => {
   test("[R5] in a partition that isn't known of the same topic until that was looked at: it may just have been added", () => {
     origin.describe({ epoch: "tt.0" });
     origin.read(0, "tt.0", record(0, "a", "1"));
-    const looked = origin.forwarder.looks("t");
+    const over = origin.forwarder.looks("t");
 
     expect(answer("uu.1:3")).toMatchObject({ cause: "epoch" });
     expect(origin.looks).toEqual([]);
-    expect(answer("tt.1:0", looked)).toBe("waiting");
+    expect(answer("tt.1:0", () => over([]))).toBe("waiting");
     expect(origin.looks).toEqual(["t"]);
-    expect(answer("tt.1:0", () => origin.forwarder.looks("t")())).toMatchObject({ cause: "epoch" });
-    expect(answer("tt.1:0", () => origin.pass(TIME_LIMITS.askAheadMs))).toMatchObject({ cause: "epoch" });
+    expect(answer("tt.1:0", () => origin.look())).toMatchObject({ cause: "epoch" });
+    expect(answer("tt.1:0", () => origin.pass(TIME_LIMITS.askAheadMs))).toBe("waiting");
     const found = answer("tt.0:0,tt.1:0", () => {
       origin.describe({ epoch: "tt.0" }, { epoch: "tt.1" });
       origin.read(1, "tt.1", record(0, "a", "2"));

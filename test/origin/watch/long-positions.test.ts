@@ -62,6 +62,7 @@ test("[P2] [R3] who names as much as goes with home is recovered, of all of it",
 
 test("[P2] [R4] it is no other answer when what is named lies ahead of the log", () => {
   const { origin, shard } = begin(PARTITIONS - 1);
+  origin.onLook = () => origin.look();
 
   const { attached } = shard.answerTo(PATH, named(MOST, 9), () => origin.pass(15_000)) ?? {};
 

@@ -14,6 +14,7 @@ let shard: RecordingShard;
 beforeEach(() => {
   origin = new SmallOrigin();
   shard = new RecordingShard(origin.watchList);
+  origin.onLook = () => origin.look();
   origin.describe({ epoch: "x" });
   origin.read(0, "x");
 });
@@ -115,6 +116,8 @@ describe("attaches", () => {
     shard.work();
     expect(shard.taken()).toEqual([
       expect.stringMatching(/waiting.*"id":1/),
+      // For a look at the topic.
+      expect.stringMatching(/waiting.*"id":2/),
       expect.stringMatching(/"id":2.*"ahead"/),
     ]);
 

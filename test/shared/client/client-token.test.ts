@@ -70,7 +70,8 @@ describe("[S21] the first token", () => {
     begin(undefined);
 
     expect(transport.dialled.map(({ token }) => token)).toEqual(["t1", "", ""]);
-    expect(clock.pending).toBe(3);
+    // Beside what all three wait for there is one that notices a sleep.
+    expect(clock.pending).toBe(3 + 1);
   });
 
   test.each(["two words", "a,b", "x".repeat(4_097), "ü"])(
@@ -179,7 +180,7 @@ describe("[S23] a token that the edge refuses", () => {
     const { told } = begin(source);
     await settle();
     transport.socket.open().say(verdict(), UPDATE).drop(CLOSE.expired, "expired");
-    expect(clock.pending).toBe(1);
+    expect(clock.pending).toBe(1 + 1);
     await settle();
     expect(source.asked).toBe(1);
     clock.pass(SPREAD_MS);

@@ -390,18 +390,27 @@ describe("an address that the edge refuses", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test.each([problem("unknown_key"), problem("deleted"), problem("unavailable", true), undefined])(
-    "is not one that has no record yet, or whose source is away: %j",
-    async (answer) => {
+  test.each([
+    [problem("websocket_blocked", true), "websocket_blocked"],
+    [problem("unavailable", true), "unavailable"],
+    [problem("not_an_edge", true), "not_an_edge"],
+    [undefined, undefined],
+  ])(
+    "is not one that may be had later: %j; the connection says why it can't be opened: %s",
+    async (answer, why) => {
       transport.problem = answer;
-      const { told } = begin();
+      const { told, subscription } = begin();
 
       transport.socket.drop();
       await Promise.resolve();
       clock.pass(500);
 
       expect(transport.explained).toBe(1);
-      expect(told).toEqual(["connection backingOff", "connection connecting"]);
+      const twice = why === undefined ? [] : ["connection backingOff"];
+      expect(told).toEqual(["connection backingOff", ...twice, "connection connecting"]);
+      expect(subscription.connection.problem?.code).toBe(why);
+      transport.socket.open();
+      expect(subscription.connection).toEqual({ state: "open" });
     },
   );
 

@@ -119,8 +119,8 @@ describe("a connection", () => {
       Array(2).fill("wss://edge.example/$/connect"),
     );
     expect(names.map(({ search }) => search)).toEqual([
-      `?client=${"A".repeat(16)}`,
-      `?client=${"_".repeat(16)}`,
+      `?client=${"0".repeat(16)}`,
+      `?client=${"z".repeat(16)}`,
     ]);
     const { socket } = transport;
     clock.chance = 0.5;
@@ -203,14 +203,14 @@ describe("a connection", () => {
     expect(transport.dialled).toEqual([]);
   });
 
-  test("[M1] isn't refused by the answer that a WebSocket is needed there, but by one that is about its sender", async () => {
+  test("[M1] isn't refused by the answer that WebSockets are blocked there, but by one that is about its sender", async () => {
     const connection = begin({ timeouts: { explainMs: 100 } });
     const atl = toldBy(connection.subscribe(ATL));
-    transport.problem = { code: "bad_upgrade", message: "", retry: false };
+    transport.problem = { code: "websocket_blocked", message: "", retry: true };
     transport.socket.drop();
     await vi.waitFor(() => expect(transport.explained).toBe(1));
     clock.pass(500);
-    expect(connection.state.state).toBe("connecting");
+    expect(connection.state).toMatchObject({ state: "connecting", problem: { code: "websocket_blocked" } });
 
     transport.problem = { code: "forbidden_origin", message: "", retry: false };
     transport.socket.drop();

@@ -17,6 +17,7 @@ const limits = {
   silenceMs: 10_000,
   steadyMs: 5_000,
   explainMs: 60_000,
+  lookMs: 1_000,
 };
 const at = (now: number, random = 0.5): ConnectionContext => ({ now, random, limits });
 const error = { code: "unknown_topic", message: "no such topic", retry: false };
@@ -27,6 +28,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = 
   heard: { kind: "heard" },
   dropped: { kind: "dropped", code: 1006, reason: "" },
   timer: { kind: "timer" },
+  look: { kind: "look", sleptMs: 0 },
   reconnect: { kind: "reconnect", reason: "of no use" },
   refused: { kind: "refused", error },
   putOff: { kind: "putOff", afterMs: 20_000 },
@@ -37,6 +39,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = 
 const inPhase = (phase: ConnectionPhase, more: Partial<ConnectionState> = {}): ConnectionState => ({
   ...INITIAL_CONNECTION,
   phase,
+  answerBy: 1_000_000,
   ...more,
 });
 
@@ -53,6 +56,7 @@ describe("every event in every phase", () => {
       heard: same("idle"),
       dropped: same("idle"),
       timer: same("idle"),
+      look: same("idle"),
       reconnect: same("idle"),
       refused: same("idle"),
       putOff: same("idle"),
@@ -65,6 +69,7 @@ describe("every event in every phase", () => {
       heard: same("connecting"),
       dropped: "backingOff: explain timer →backingOff",
       timer: "backingOff: hangUp timer →backingOff",
+      look: "connecting: hangUp dial timer →connecting",
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: "closed: hangUp error cancel →closed",
       putOff: same("connecting"),
@@ -77,6 +82,7 @@ describe("every event in every phase", () => {
       heard: "open:",
       dropped: "backingOff: timer →backingOff",
       timer: "probing: ping timer",
+      look: "probing: ping timer",
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("open"),
       putOff: same("open"),
@@ -89,6 +95,7 @@ describe("every event in every phase", () => {
       heard: "open:",
       dropped: "backingOff: timer →backingOff",
       timer: "backingOff: hangUp timer →backingOff",
+      look: "probing: ping timer",
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("probing"),
       putOff: same("probing"),
@@ -101,6 +108,7 @@ describe("every event in every phase", () => {
       heard: same("backingOff"),
       dropped: same("backingOff"),
       timer: "connecting: dial timer →connecting",
+      look: same("backingOff"),
       reconnect: same("backingOff"),
       refused: "closed: hangUp error cancel →closed",
       putOff: "backingOff: timer →backingOff",
@@ -113,6 +121,7 @@ describe("every event in every phase", () => {
       heard: same("barred"),
       dropped: same("barred"),
       timer: same("barred"),
+      look: same("barred"),
       reconnect: same("barred"),
       refused: same("barred"),
       putOff: same("barred"),
@@ -125,6 +134,7 @@ describe("every event in every phase", () => {
       heard: same("closed"),
       dropped: same("closed"),
       timer: same("closed"),
+      look: same("closed"),
       reconnect: same("closed"),
       refused: same("closed"),
       putOff: same("closed"),
@@ -142,6 +152,69 @@ describe("every event in every phase", () => {
     const { state, effects } = stepConnection(inPhase(phase as ConnectionPhase), event, at(1_000_000));
 
     expect(`${state.phase}: ${effects.map(name).join(" ")}`.trim()).toBe(outcome);
+  });
+});
+
+describe("[S26] when the network may have changed", () => {
+  const look = (sleptMs = 0) => ({ kind: "look", sleptMs }) as const;
+  const scheduled = (effects: readonly ConnectionEffect[]) =>
+    effects.find((effect) => effect.kind === "schedule")?.afterMs;
+
+  test("an open connection must answer a ping soon, and however often one looks, no later", () => {
+    const first = stepConnection(inPhase("open", { heardAt: 90_000 }), look(), at(100_000));
+    expect(scheduled(first.effects)).toBe(1_000);
+    const second = stepConnection(first.state, look(), at(100_400));
+    expect(scheduled(second.effects)).toBe(600);
+    const after = stepConnection(second.state, EVENTS.timer, at(101_000));
+
+    expect(after.state.phase).toBe("backingOff");
+    expect(stepConnection(second.state, EVENTS.heard, at(100_500)).state.phase).toBe("open");
+  });
+
+  test("if it is looked at late itself, an answer may be there unread: it is asked once more", () => {
+    const asked = inPhase("probing", { answerBy: 101_000 });
+
+    expect(stepConnection(asked, EVENTS.timer, at(101_999)).state.phase).toBe("backingOff");
+    expect(stepConnection(asked, EVENTS.timer, at(102_000)).effects.map(name)).toEqual(["ping", "timer"]);
+  });
+
+  test("one that was asked already is given less time, not more", () => {
+    const asked = stepConnection(inPhase("open", { heardAt: 0 }), EVENTS.timer, at(15_000));
+    expect(scheduled(asked.effects)).toBe(limits.silenceMs);
+
+    expect(scheduled(stepConnection(asked.state, look(), at(16_000)).effects)).toBe(1_000);
+    expect(scheduled(stepConnection(asked.state, look(), at(24_500)).effects)).toBe(500);
+  });
+
+  test("a dial that was just made is waited for, unless it is from before a sleep", () => {
+    const dialled = inPhase("connecting", { dialAt: 10_000 });
+
+    expect(stepConnection(dialled, look(), at(10_999)).effects).toEqual([]);
+    expect(stepConnection(dialled, look(), at(11_000)).effects.map(name)).toContain("dial");
+    expect(stepConnection(dialled, look(60_000), at(10_001)).effects.map(name)).toContain("dial");
+  });
+
+  test("who waits dials soon, after a sleep at once, but not before whoever put it off has said", () => {
+    const waiting = inPhase("backingOff", { attempt: 9, dialAt: 30_000 });
+
+    expect(scheduled(stepConnection(waiting, look(), at(0, 0.5)).effects)).toBe(50);
+    expect(scheduled(stepConnection(waiting, look(60_000), at(0, 0.5)).effects)).toBe(0);
+    const putOff = { ...waiting, notBefore: 20_000 };
+    expect(scheduled(stepConnection(putOff, look(60_000), at(0, 0.5)).effects)).toBe(20_000);
+    expect(stepConnection({ ...waiting, dialAt: 20 }, look(), at(0, 0.5)).effects).toEqual([]);
+  });
+
+  test("after a sleep two dials follow at once, whatever failed before; those after them wait as always", () => {
+    let { state } = stepConnection(inPhase("open", { attempt: 7, openedAt: 0 }), look(60_000), at(1_000));
+    const delays: unknown[] = [];
+    for (let i = 0; i < 4; i++) {
+      const event = i === 0 ? EVENTS.timer : EVENTS.dropped;
+      const step = stepConnection(state, event, at(2_000));
+      delays.push(scheduled(step.effects));
+      state = { ...step.state, phase: "connecting" };
+    }
+
+    expect(delays).toEqual([0, 0, 200, 400]);
   });
 });
 

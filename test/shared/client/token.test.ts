@@ -11,14 +11,8 @@ import {
   tokenOf,
   UNTIMELY_REFUSALS,
 } from "../../../shared/client/token.ts";
-import {
-  type TokenEffect,
-  type TokenEvent,
-  type TokenPhase,
-  type TokenState,
-  tokenClose,
-} from "../../../shared/client/token-terms.ts";
-import { CLOSE, TOKEN_CLOSES } from "../../../shared/protocol/codes.ts";
+import type { TokenEffect, TokenEvent, TokenPhase, TokenState } from "../../../shared/client/token-terms.ts";
+import { CLOSE, TOKEN_CLOSES, tokenClose } from "../../../shared/protocol/codes.ts";
 
 const limits = { sourceMs: 30_000, renewalMs: 15_000 };
 const error = (code: string, retry = false, retryAfterMs?: number) => ({
@@ -28,7 +22,7 @@ const error = (code: string, retry = false, retryAfterMs?: number) => ({
   retryAfterMs,
 });
 const step = (state: TokenState, event: TokenEvent, random = 0.5) =>
-  stepToken(state, event, { random, nextId: 7, limits });
+  stepToken(state, event, { random, nextId: 7, spreadMs: SPREAD_MS, limits });
 
 const lack = { refused: { token: "old", error: error("revoked") }, refusals: 1, failures: 0 };
 const STATES: { readonly [P in TokenPhase]: TokenState & { readonly kind: P } } = {
@@ -59,7 +53,7 @@ const COLUMNS: readonly (readonly TokenEvent[])[] = [
   [fetched("new"), fetched("old")],
   [{ kind: "failed", problem: "" }],
   [timer],
-  [{ kind: "connected" }],
+  [{ kind: "dialled" }],
   [{ kind: "lost" }],
   [{ kind: "accepted" }],
   [expires],
@@ -129,7 +123,12 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["renewing", timer, "due: timer error"],
     ["renewing", { kind: "lost" }, "replacing:"],
     ["renewing", refused("expired"), "asking:"],
-    ["replacing", { kind: "connected" }, "renewing:"],
+    ["replacing", { kind: "dialled" }, "renewing:"],
+    ["asking", { kind: "look", sleptMs: 29_999 }, "asking:"],
+    ["asking", { kind: "look", sleptMs: 30_000 }, "asking: timer ask"],
+    ["pausing", { kind: "look", sleptMs: 0 }, "asking: timer ask"],
+    ["held", { kind: "look", sleptMs: 60_000 }, "held:"],
+    ["renewing", { kind: "look", sleptMs: 60_000 }, "renewing:"],
     ["replacing", fetched("new"), "held: cancel"],
     ["sent", { kind: "renewed", id: 6 }, "held: cancel"],
     ["sent", { kind: "renewed", id: 5 }, "sent:"],
@@ -157,6 +156,21 @@ describe("[S23] a token that is refused", () => {
     }
 
     expect(refusals).toBe(most);
+  });
+
+  test("[S26] because it ended in a sleep is replaced at once, since nobody else hears the same", () => {
+    const taken: TokenState = { kind: "held", token: "old", accepted: true, refusals: 0 };
+    const { effects } = stepToken(taken, refused("expired"), { random: 0.9, nextId: 7, spreadMs: 0, limits });
+
+    expect(delayOf(effects)).toBe(0);
+  });
+
+  test("[S22] one that comes while a dial with the one before is under way isn't taken for what that carried", () => {
+    const { state } = step(STATES.replacing, { kind: "dialled" });
+    const after = step(state, fetched("new"));
+
+    expect(after.effects.map(name)).toEqual(["timer", "send"]);
+    expect(tokenOf(after.state)).toBe("old");
   });
 
   test("after it was taken doesn't count, if it only came to its end", () => {
@@ -274,7 +288,7 @@ describe("[S22] a renewal", () => {
       step(doomed, refused(code)).effects.flatMap((e) => (e.kind === "end" ? [e.error.code] : []));
     expect(codeAfter("expired")).toEqual(["wrong_audience"]);
     expect(codeAfter("revoked")).toEqual(["revoked"]);
-    for (const event of [expires, { kind: "lost" }, { kind: "connected" }, fetched("new")] as const)
+    for (const event of [expires, { kind: "lost" }, { kind: "dialled" }, fetched("new")] as const)
       expect(step(doomed, event)).toEqual({ state: doomed, effects: [] });
   });
 

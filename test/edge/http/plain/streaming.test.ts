@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { endingOf, Streaming, type StreamStart } from "../../../../edge/http/plain/streaming.ts";
+import {
+  endingOf,
+  Streaming,
+  type StreamOptions,
+  type StreamStart,
+} from "../../../../edge/http/plain/streaming.ts";
 import { encodeUpdate } from "../../../../shared/protocol/frame.ts";
 import {
   formatPosition,
@@ -23,11 +28,11 @@ function start(from?: string): Streaming {
   return begin([{ endpoint: PATH, from: from === undefined ? undefined : at(from) }]);
 }
 
-function begin(starts: readonly StreamStart[], isOfSeveral = false): Streaming {
+function begin(starts: readonly StreamStart[], options: StreamOptions = {}): Streaming {
   now = unsent = 0;
   text = "";
   said = [];
-  const which = (endpoint: number) => (isOfSeveral ? ` ${endpoint}` : "");
+  const which = (endpoint: number) => (options.isOfSeveral ? ` ${endpoint}` : "");
   const ports = {
     write(more: string) {
       text += more;
@@ -43,7 +48,7 @@ function begin(starts: readonly StreamStart[], isOfSeveral = false): Streaming {
     now: () => now,
     chance: () => 0.5,
   };
-  streaming = new Streaming(starts, ports, isOfSeveral);
+  streaming = new Streaming(starts, ports, options);
   return streaming;
 }
 
@@ -273,7 +278,7 @@ describe("[E7] a stream of several endpoints", () => {
   beforeEach(() => {
     begin(
       [A, B].map((endpoint) => ({ endpoint, from: undefined })),
-      true,
+      { isOfSeveral: true },
     );
   });
 
@@ -292,6 +297,52 @@ describe("[E7] a stream of several endpoints", () => {
       ["gap", undefined, A],
     ]);
     expect(said).toEqual([`{"id":1,"sub":"${A}","from":"e.0:1"} 0`]);
+  });
+
+  describe("[E8] that ends by itself", () => {
+    const wait = (seconds: number) =>
+      begin(
+        [A, B].map((endpoint) => ({ endpoint, from: at("e.0:4") })),
+        { isOfSeveral: true, waitMs: seconds * 1_000 },
+      );
+    const ENDED = ["leave 0", "leave 1", "end"];
+
+    test("[E8] with the first that is told, and not before each endpoint has its verdict and has caught up", () => {
+      wait(25);
+      verdictOf(0, "e.0:4", "e.0:6");
+      streaming.message(of(A, 5), 0);
+      expect(said).toEqual([]);
+      streaming.message(of(A, 6), 0);
+      expect(said).toEqual([]);
+      verdictOf(1, "e.0:4");
+
+      expect(said).toEqual(ENDED);
+      expect(events().map(([name]) => name)).toEqual(["verdict", "message", "message", "verdict"]);
+      expect(streaming.isOver).toBe(true);
+    });
+
+    test("[E8] when the time is over, if there was nothing that its client waits for", () => {
+      wait(25);
+      verdictOf(0, "e.0:4");
+      streaming.message('{"id":0,"wait":{"code":"unavailable","message":"m","retry":true}}', 1);
+      streaming.message('{"occupancy":"/quotes/A","subscribers":3}', 0);
+      unsent = 0;
+      pass(24_999);
+      expect(said.filter((what) => !what.startsWith('{"ping"'))).toEqual([]);
+      pass(1);
+
+      expect(said.slice(-3)).toEqual(ENDED);
+      expect(events().some(([name]) => name === "error")).toBe(false);
+    });
+
+    test("[E8] at once with a time of 0, but with each verdict", () => {
+      wait(0);
+      verdictOf(0, "e.0:4");
+      expect(said).toEqual([]);
+      verdictOf(1, "e.0:4");
+
+      expect(said).toEqual(ENDED);
+    });
   });
 
   test("[E7] the end of one is that of the stream, and says whose it is", () => {
@@ -324,7 +375,7 @@ describe("[E7] a stream of several endpoints", () => {
         { endpoint: A, from: at("e.0:0") },
         { endpoint: B, from: undefined },
       ],
-      true,
+      { isOfSeveral: true },
     );
     verdictOf(0, "e.0:0", "e.0:99");
     for (let offset = 1; offset < 25; offset++) streaming.message(of(A, offset, 50_000), 0);

@@ -1,9 +1,8 @@
 /** The latest record of an endpoint, by a request of its own (H1). */
 import { tagsIn } from "../../protocol/entity-tags.ts";
-import { readErrorAnswer } from "../../protocol/error-body.ts";
-import type { RawValue } from "./codec.ts";
-import { ClientError } from "./error.ts";
-import type { Tokens } from "./tokens.ts";
+import { type ErrorBody, readErrorAnswer } from "../../protocol/error-body.ts";
+import type { RawValue } from "../api/codec.ts";
+import type { Tokens } from "../api/tokens.ts";
 
 export interface Latest<T = unknown> {
   /** Canonical path. */
@@ -21,29 +20,35 @@ export interface Latest<T = unknown> {
 /** That there is no value is no error. */
 const NO_VALUE: readonly string[] = ["unknown_key", "deleted"];
 
+export interface LatestQuestion<T> {
+  /** Canonical path. */
+  readonly endpoint: string;
+  readonly url: URL;
+  readonly tokens: Tokens;
+  readonly decode: (raw: RawValue) => T;
+  readonly signal: AbortSignal | undefined;
+  /** What is thrown: of the class that the application knows. */
+  readonly failure: (error: ErrorBody) => Error;
+}
+
 /**
- * undefined if the key has no record, or was deleted. Rejects with a ClientError: `unreachable` if there was no answer, else with
+ * undefined if the key has no record, or was deleted. Rejects with a failure: `unreachable` if there was no answer, else with
  * the code of the edge; with the reason of the signal; and with what the codec or the schema throws.
  */
-export async function latestOf<T>(
-  endpoint: string,
-  url: URL,
-  tokens: Tokens,
-  decode: (raw: RawValue) => T,
-  signal: AbortSignal | undefined,
-): Promise<Latest<T> | undefined> {
+export async function latestOf<T>(question: LatestQuestion<T>): Promise<Latest<T> | undefined> {
+  const { endpoint, tokens, decode, signal, failure } = question;
   const token = await within(signal, tokens.current());
-  let answer = await request(url, token, signal);
+  let answer = await request(question, token);
   if (answer.status === 401 && token !== "") {
     // It may have ended meanwhile.
     const another = await within(signal, tokens.another(token));
-    if (another !== token) answer = await request(url, another, signal);
+    if (another !== token) answer = await request(question, another);
   }
   const { status, headers, body } = answer;
   if (status !== 200) {
-    const error = errorOf(status, body, endpoint);
+    const error = errorOf(status, body);
     if (NO_VALUE.includes(error.code)) return undefined;
-    throw error;
+    throw failure(error);
   }
   const raw = rawOf(headers.get("Content-Type") ?? "", body);
   const timestamp = headers.get("Distributary-Timestamp");
@@ -63,7 +68,7 @@ interface Answer {
   readonly body: Uint8Array;
 }
 
-async function request(url: URL, token: string, signal: AbortSignal | undefined): Promise<Answer> {
+async function request<T>({ url, signal, failure }: LatestQuestion<T>, token: string): Promise<Answer> {
   const headers: Record<string, string> = token === "" ? {} : { Authorization: `Bearer ${token}` };
   try {
     const response = await fetch(url, { headers, ...(signal && { signal }) });
@@ -72,15 +77,14 @@ async function request(url: URL, token: string, signal: AbortSignal | undefined)
   } catch {
     signal?.throwIfAborted();
     const message = "the edge could not be reached, or answers no pages of this origin";
-    throw new ClientError({ code: "unreachable", message, retry: true }, url.pathname);
+    throw failure({ code: "unreachable", message, retry: true });
   }
 }
 
 /** A proxy before the edge has bodies of its own. */
-function errorOf(status: number, body: Uint8Array, endpoint: string): ClientError {
+function errorOf(status: number, body: Uint8Array): ErrorBody {
   const said = readErrorAnswer(new TextDecoder().decode(body));
-  const unsaid = { code: "refused", message: `refused with ${status}`, retry: status >= 500 };
-  return new ClientError(said ?? unsaid, endpoint);
+  return said ?? { code: "refused", message: `refused with ${status}`, retry: status >= 500 };
 }
 
 function rawOf(type: string, body: Uint8Array): RawValue {

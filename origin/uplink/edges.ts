@@ -1,0 +1,149 @@
+/**
+ * The uplinks to all edges. Each edge is complete in itself, and has its own: its shards, what it watches, when it is dialled
+ * again. So one that is away or slow holds up no other. What they share are the index, the watch list and the writers. Edges
+ * may come and go.
+ */
+
+import type { Writing } from "../../shared/protocol/publish.ts";
+import type { Log } from "../operate/log.ts";
+import { type Edge, edgeName } from "../settings/edges.ts";
+import { type UplinkFacts, Uplinks, type UplinksOptions } from "./uplinks.ts";
+
+export interface EdgesOptions extends Omit<UplinksOptions, "edgeUrl" | "key" | "currentKey"> {
+  /** The edges with their keys, for a request that is about to be made, if they may have changed. Never rejects. */
+  readonly current?: () => Promise<readonly Edge[]>;
+}
+
+/** What was told of an edge's uplinks. */
+const COUNTED = {
+  uplink_congested: "congested",
+  uplink_closed: "closed",
+  uplink_refused: "refused",
+} as const;
+
+type Counts = Record<(typeof COUNTED)[keyof typeof COUNTED], number>;
+
+export interface EdgeFacts {
+  readonly edge: string;
+  /** In order of the shards; as long as none was learnt of, only the first. */
+  readonly uplinks: readonly UplinkFacts[];
+  /** On all its uplinks since they were first dialled, as bytes on the wire. */
+  readonly sentBytes: number;
+  /** How often forwarding on one of its uplinks paused, and one was closed or refused. */
+  readonly counts: Readonly<Counts>;
+}
+
+interface Dialled {
+  readonly uplinks: Uplinks;
+  readonly counts: Counts;
+}
+
+export class Edges {
+  readonly #options: EdgesOptions;
+  /** By name, in the order in which they came. */
+  readonly #edges = new Map<string, Dialled>();
+  /** Those that have been taken away, as long as they are let go. */
+  readonly #leaving = new Set<Promise<void>>();
+  #ready = false;
+  #isOver = false;
+
+  /** Nothing is dialled before `start`. */
+  constructor(edges: readonly Edge[], options: EdgesOptions) {
+    this.#options = options;
+    for (const edge of edges) this.#add(edge);
+  }
+
+  start(): void {
+    for (const { uplinks } of this.#edges.values()) uplinks.start();
+  }
+
+  /** Dials those that are new, and lets those go that are no more: they hand over first, as when the origin stops (U15). */
+  change(edges: readonly Edge[]): void {
+    if (this.#isOver) return;
+    const names = new Set(edges.map(edgeName));
+    const removed = [...this.#edges].filter(([name]) => !names.has(name));
+    const added = edges.filter((edge) => !this.#edges.has(edgeName(edge)));
+    if (removed.length === 0 && added.length === 0) return;
+    this.#options.log("edges_changed", {
+      added: added.map(edgeName),
+      removed: removed.map(([name]) => name),
+    });
+    for (const [name, { uplinks }] of removed) {
+      this.#edges.delete(name);
+      const gone = letGo(uplinks).finally(() => this.#leaving.delete(gone));
+      this.#leaving.add(gone);
+    }
+    for (const edge of added) this.#add(edge).start();
+  }
+
+  /** Tells every shard, now and when it connects (U9). Returns whether that is new. */
+  setReady(ready: boolean): boolean {
+    if (ready === this.#ready) return false;
+    this.#ready = ready;
+    for (const { uplinks } of this.#edges.values()) uplinks.setReady(ready);
+    return true;
+  }
+
+  /** Tells every shard of every edge, so that each partition has one writer for all; one that connects later is told then (W8). */
+  tellWriting(writing: Writing): void {
+    for (const { uplinks } of this.#edges.values()) uplinks.tellWriting(writing);
+  }
+
+  facts(): readonly EdgeFacts[] {
+    return Array.from(this.#edges, ([edge, { uplinks, counts }]) => {
+      return { edge, uplinks: uplinks.facts(), sentBytes: uplinks.sentBytes, counts: { ...counts } };
+    });
+  }
+
+  /** Hands over to who stands by at each edge (U15). No uplink is dialled again. */
+  async leave(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([...this.#edges.values()].map(({ uplinks }) => uplinks.leave()));
+  }
+
+  /** Resolves when all are closed. */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    const open = [...this.#edges.values()].map(({ uplinks }) => uplinks.stop());
+    await Promise.all([...open, ...this.#leaving]);
+  }
+
+  #add(edge: Edge): Uplinks {
+    const { current, log, ...shared } = this.#options;
+    const name = edgeName(edge);
+    const counts = { congested: 0, closed: 0, refused: 0 };
+    const uplinks = new Uplinks({
+      ...shared,
+      edgeUrl: edge.url,
+      key: edge.key,
+      ...(current && { currentKey: keyOf(name, edge, current) }),
+      log: counting(counts, (event, fields) => log(event, { edge: name, ...fields })),
+    });
+    uplinks.setReady(this.#ready);
+    this.#edges.set(name, { uplinks, counts });
+    return uplinks;
+  }
+}
+
+/** The key of one edge, as it is now; of one that is about to be let go the last one that it had. */
+function keyOf(name: string, edge: Edge, current: () => Promise<readonly Edge[]>) {
+  let { key } = edge;
+  return async () => {
+    key = (await current()).find((other) => edgeName(other) === name)?.key ?? key;
+    return key;
+  };
+}
+
+async function letGo(uplinks: Uplinks): Promise<void> {
+  await uplinks.leave();
+  await uplinks.stop();
+}
+
+function counting(counts: Counts, log: Log): Log {
+  const counted: Partial<Record<string, keyof Counts>> = COUNTED;
+  return (event, fields) => {
+    const name = counted[event];
+    if (name !== undefined) counts[name]++;
+    log(event, fields);
+  };
+}

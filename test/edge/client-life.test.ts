@@ -1,0 +1,114 @@
+/** The client in a page that is frozen, and on a network that goes and comes: a real browser, and the real runtime. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { build, stop } from "esbuild";
+import type { Browser, CDPSession, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
+import { eventually } from "../support/deadline.ts";
+import { startEdge, type TestEdge } from "../support/edge-harness.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+
+/** What the page keeps of what its client told. */
+interface Seen {
+  readonly values: number[];
+  readonly told: string[];
+}
+
+let edge: TestEdge;
+let origin: ScriptedOrigin;
+let browser: Browser;
+let site: Server;
+let proxy: TcpProxy;
+let page: Page;
+let devtools: CDPSession;
+let keys = 0;
+let path: string;
+/** The machine may be busy with much else. */
+const PATIENCE_MS = 120_000;
+
+beforeAll(async () => {
+  edge = await startEdge();
+  origin = await new ScriptedOrigin({ url: edge.url }).connect();
+  const entryPoints = [join(import.meta.dirname, "../../shared/client/index.ts")];
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false }).finally(
+    stop,
+  );
+  site = createServer(({ url }, response) => {
+    const isScript = url === "/client.js";
+    response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html");
+    response.end(isScript ? outputFiles[0]?.contents : "<!doctype html><title>page</title>");
+  });
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+  browser = await launchBrowser();
+}, 240_000);
+afterAll(async () => {
+  await browser.close();
+  site.close();
+  origin.cut();
+  await edge.close();
+});
+
+/** A page that follows an endpoint over the proxy. Of itself its client would ask for no sign of life before an hour is over. */
+beforeEach(async () => {
+  proxy = await TcpProxy.open(Number(new URL(edge.url).port));
+  path = `/quotes/life-${++keys}`;
+  origin.append(path, 1);
+  page = await browser.newPage();
+  devtools = await page.context().newCDPSession(page);
+  await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+  await page.evaluate(
+    async ([url, path]) => {
+      const script = "/client.js";
+      const { Client } = (await import(script)) as typeof import("../../shared/client/index.ts");
+      const client = new Client(url ?? "", { timeouts: { quietMs: 3_600_000 } });
+      const seen: Seen = { values: [], told: [] };
+      const subscription = client.subscribe<number>(path ?? "");
+      subscription.on("update", ({ value }) => seen.values.push(value as number));
+      for (const name of ["recovered", "gap", "live"] as const)
+        subscription.on(name, () => seen.told.push(name));
+      client.on("connection", ({ state, reason }) => seen.told.push(reason ? `${state}: ${reason}` : state));
+      Object.assign(globalThis, { seen });
+    },
+    [`http://127.0.0.1:${proxy.port}`, path],
+  );
+  await until(({ told }) => told.includes("live"));
+  return async () => {
+    await page.close();
+    await proxy.close();
+  };
+}, 240_000);
+
+const seen = () => page.evaluate(() => (globalThis as unknown as { readonly seen: Seen }).seen);
+const until = (is: (seen: Seen) => boolean) =>
+  eventually(async () => is(await seen()), "what the page is to see", PATIENCE_MS);
+
+/** That the connection had gone was found out by asking, and nothing is missing. */
+const BACK = ["backingOff: nothing was heard", "connecting", "open", "recovered", "live"];
+
+test("[S26] a page that is thawed is back, with a verdict and all that came while it was frozen", async () => {
+  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+  proxy.silence();
+  origin.append(path, 2);
+  proxy.speak();
+  await devtools.send("Page.setWebLifecycleState", { state: "active" });
+  await until(({ told }) => told.at(-1) === "live" && told.includes("recovered"));
+
+  const { values, told } = await seen();
+  expect(values).toEqual([1, 2]);
+  expect(told.slice(-5)).toEqual(BACK);
+}, 300_000);
+
+test("[S26] a page whose network comes back is, too", async () => {
+  proxy.silence();
+  origin.append(path, 2);
+  await page.context().setOffline(true);
+  await until(({ told }) => told.includes("backingOff: nothing was heard"));
+  proxy.speak();
+  await page.context().setOffline(false);
+  await until(({ told }) => told.at(-1) === "live" && told.includes("recovered"));
+
+  expect((await seen()).values).toEqual([1, 2]);
+}, 300_000);

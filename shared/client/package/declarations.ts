@@ -45,10 +45,26 @@ export function declarationsOf(text: string, name: string): readonly Declaration
     const code = text
       .slice(found.index, end)
       .replace(/^(?:export )?(?:declare )?/, "")
-      // Nothing that a user could see.
-      .replace(/^ +(?:#private;|private .*;)\n/gm, "");
+      // Nothing that a user could see, or call: ports are between the client's own parts.
+      .replace(/^ +(?:#private;|private .*;|constructor\(.*\bports: .*\);)\n/gm, "");
     return { says: docstringBefore(text, found.index), code };
   });
+}
+
+/** Names of types that a declaration has in it, none twice; the language's, too. */
+export function typesIn(code: string): readonly string[] {
+  const bare = code.replace(/\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"/g, "");
+  return [...new Set(bare.match(/\b[A-Z]\w*[a-z]\w*\b/g))];
+}
+
+/** From where a file has a name: another file, as it is imported, and what it is called there. */
+export function importOf(text: string, name: string): { declared: string; from: string } | undefined {
+  for (const [, list = "", from = ""] of text.matchAll(/^import (?:type )?\{([^}]*)\} from "(\.[^"]+)"/gm))
+    for (const item of list.split(",")) {
+      const [, declared = "", own = declared] = /^\s*(?:type )?(\w+)(?: as (\w+))?\s*$/.exec(item) ?? [];
+      if (own === name) return { declared, from };
+    }
+  return undefined;
 }
 
 /** Behind the brace that closes it, or behind its semicolon. */

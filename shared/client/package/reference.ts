@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { readSettings } from "../../node/settings.ts";
 import { emitTypes } from "./bundles.ts";
-import { declarationsOf, exportsOf } from "./declarations.ts";
+import { type Declaration, declarationsOf, exportsOf, importOf, typesIn } from "./declarations.ts";
 
 export const REFERENCE = join(import.meta.dirname, "../../../docs/client-api.md");
 
@@ -12,6 +12,11 @@ const HEAD = `# The client's API
 
 This is for you if you use [the client](client.md) and want to know exactly what it takes and gives. It is made from the sources by
 \`npm run reference\`: each name that can be imported, as TypeScript has it.
+`;
+
+const NAMED_ONLY = `## Types that these name
+
+None of them can be imported: they are what the above takes and gives.
 `;
 
 /** The entries, their files, and what is said of all that is in them. */
@@ -25,25 +30,66 @@ const ENTRIES = [
   ["@distributary/client/react", "client/react/index.d.ts", ""],
 ] as const;
 
-/** @param types The folder of the package's types. */
-export function referenceOf(types: string): string {
-  const sections = ENTRIES.map(([entry, file, says]) => {
-    const text = readFileSync(join(types, file), "utf8");
-    const names = exportsOf(text).map(({ name, declared, from }) => {
-      const declaring =
-        from === undefined
-          ? text
-          : readFileSync(join(types, dirname(file), from.replace(/\.js$/, ".d.ts")), "utf8");
-      return sectionOf(name, declared, declaring);
-    });
-    return [`## \`${entry}\`\n`, ...(says === "" ? [] : [says]), ...names].join("\n");
-  });
-  return [HEAD, ...sections].join("\n");
+interface Place {
+  readonly declared: string;
+  /** In the folder of the types. */
+  readonly file: string;
 }
 
-function sectionOf(name: string, declared: string, text: string): string {
-  const declarations = declarationsOf(text, declared);
-  if (declarations.length === 0) throw new Error(`${declared} is exported, and declared nowhere`);
+interface Shown extends Place {
+  readonly name: string;
+  readonly declarations: readonly Declaration[];
+}
+
+/** @param types The folder of the package's types. */
+export function referenceOf(types: string): string {
+  const read = (file: string) => readFileSync(join(types, file), "utf8");
+  const beside = (file: string, from: string) => join(dirname(file), from.replace(/\.js$/, ".d.ts"));
+  const show = (name: string, { declared, file }: Place): Shown => {
+    const declarations = declarationsOf(read(file), declared);
+    if (declarations.length === 0) throw new Error(`${declared} is to be declared in ${file}, and isn't`);
+    return { name, declared, file, declarations };
+  };
+  const entries = ENTRIES.map(([entry, file, says]) => {
+    const exported = exportsOf(read(file)).map(({ name, declared, from }) =>
+      show(name, { declared, file: from === undefined ? file : beside(file, from) }),
+    );
+    return { head: [`## \`${entry}\`\n`, ...(says === "" ? [] : [says])], exported };
+  });
+
+  const all = entries.flatMap(({ exported }) => exported);
+  const isShown = ({ declared, file }: Place) =>
+    all.some((one) => one.declared === declared && one.file === file);
+  const first = all.length;
+  for (const { file, declarations } of all)
+    for (const name of declarations.flatMap(({ code }) => typesIn(code))) {
+      const imported = importOf(read(file), name);
+      const place =
+        imported === undefined
+          ? { declared: name, file }
+          : { declared: imported.declared, file: beside(file, imported.from) };
+      // Of the language.
+      if (declarationsOf(read(place.file), place.declared).length === 0 || isShown(place)) continue;
+      all.push(withoutConstructor(show(name, place)));
+    }
+  return [
+    HEAD,
+    ...entries.flatMap(({ head, exported }) => [...head, ...exported.map(sectionOf)]),
+    NAMED_ONLY,
+    ...all.slice(first).map(sectionOf),
+  ].join("\n");
+}
+
+/** Nobody can call that of what can't be imported. */
+function withoutConstructor({ declarations, ...rest }: Shown): Shown {
+  const bare = declarations.map((one) => ({
+    ...one,
+    code: one.code.replace(/^ +constructor\(.*\);\n/gm, ""),
+  }));
+  return { ...rest, declarations: bare };
+}
+
+function sectionOf({ name, declared, declarations }: Shown): string {
   const says = declarations.flatMap((one) => one.says ?? []);
   const code = declarations.map((one) => one.code.replaceAll(new RegExp(`\\b${declared}\\b`, "g"), name));
   return [`### ${name}\n`, ...says.map((one) => `${one}\n`), `\`\`\`ts\n${code.join("\n")}\n\`\`\`\n`].join(

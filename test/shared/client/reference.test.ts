@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { declarationsOf, exportsOf } from "../../../shared/client/package/declarations.ts";
+import { declarationsOf, exportsOf, importOf, typesIn } from "../../../shared/client/package/declarations.ts";
 import { currentReference, REFERENCE } from "../../../shared/client/package/reference.ts";
 
 test("docs/client-api.md is what npm run reference makes of the client as it is", async () => {
@@ -35,6 +35,8 @@ export declare class Clients {}
  */
 export declare class Client {
     #private;
+    private made;
+    constructor(url: string, ports: ClientPorts);
     /** With a } and a ; in it. */
     get(of: "}"): {
         a: 1;
@@ -56,9 +58,30 @@ export declare function use(a: { b: 2; }): void;
     expect(declarationsOf(text, "One")).toEqual([
       { says: undefined, code: 'type One = {\n    readonly a: 1;\n} | "x;";' },
     ]);
+    expect(() => declarationsOf("interface Open {", "Open")).toThrow("has no end");
     expect(declarationsOf(text, "use").map(({ code }) => code)).toEqual([
       "function use(a: 1): void;",
       "function use(a: { b: 2; }): void;",
+    ]);
+  });
+
+  test("the types that it names are known, and where they come from", () => {
+    const text = `import type { Endpoint } from "./endpoint.js";
+import { ClientError, type Options as Terms } from "../client.js";
+import type { ReactNode } from "react";
+`;
+
+    expect(
+      typesIn('/** Of Another. */\nget<T>(of: Endpoint | "Text", Terms): Terms | typeof ERRORS;'),
+    ).toEqual(["Endpoint", "Terms"]);
+    expect(
+      ["Endpoint", "Terms", "ClientError", "Options", "ReactNode"].map((name) => importOf(text, name)),
+    ).toEqual([
+      { declared: "Endpoint", from: "./endpoint.js" },
+      { declared: "Options", from: "../client.js" },
+      { declared: "ClientError", from: "../client.js" },
+      undefined,
+      undefined,
     ]);
   });
 });

@@ -119,8 +119,8 @@ describe("a connection", () => {
       Array(2).fill("wss://edge.example/$/connect"),
     );
     expect(names.map(({ search }) => search)).toEqual([
-      `?client=${"A".repeat(16)}`,
-      `?client=${"_".repeat(16)}`,
+      `?client=${"0".repeat(16)}`,
+      `?client=${"z".repeat(16)}`,
     ]);
     const { socket } = transport;
     clock.chance = 0.5;

@@ -45,7 +45,9 @@ beforeAll(async () => {
   edge = await startEdge();
   origin = await new ScriptedOrigin({ url: edge.url }).connect();
   const entryPoints = [join(import.meta.dirname, "../../shared/client/index.ts")];
-  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false }).finally(stop);
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false }).finally(
+    stop,
+  );
   site = createServer(({ url }, response) => {
     const isScript = url === "/client.js";
     response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html");

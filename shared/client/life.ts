@@ -9,8 +9,8 @@ export type Noticed = (sleptMs: number) => void;
 
 /** Of a page; elsewhere there is none of it. */
 export interface Page {
-  addEventListener?(name: string, listener: () => void): void;
-  removeEventListener?(name: string, listener: () => void): void;
+  addEventListener?(name: string, listener: (event?: { readonly type: string }) => void): void;
+  removeEventListener?(name: string, listener: (event?: { readonly type: string }) => void): void;
   readonly document?: Page & { readonly visibilityState?: string };
 }
 
@@ -22,7 +22,6 @@ const TICK_MS = 500;
 const LATE_MS = 2_000;
 
 const OF_WINDOW = ["online", "offline", "pageshow"] as const;
-/** `resume`: it was frozen. */
 const OF_DOCUMENT = ["visibilitychange", "resume"] as const;
 
 class Life {
@@ -72,8 +71,9 @@ class Life {
 
   readonly #changed = () => this.#tell(0);
 
-  readonly #shown = () => {
-    if (!this.#isHidden) this.#tell(0);
+  /** A page that was frozen may go on while nobody sees it. */
+  readonly #shown = (event?: { readonly type: string }) => {
+    if (event?.type === "resume" || !this.#isHidden) this.#tell(0);
   };
 
   get #isHidden(): boolean {

@@ -138,6 +138,7 @@ describe.each([
   test("[M3] a refusal of one endpoint ends that one, with the edge's reason", async () => {
     const { client } = newClient();
     const reading = new Reading(client, [newPath(), newPath()]);
+    await reading.all();
     const ended: (string | undefined)[] = [];
     client.subscribe("/hidden/1").on("closed", ({ error }) => ended.push(error?.code));
     await eventually(() => ended.length > 0, "an end", PATIENCE_MS);

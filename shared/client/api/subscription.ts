@@ -164,7 +164,11 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
       throw new TypeError("what comes to a subscription of a group is read by iterating over that");
     this.#isIterated = true;
     this.#unread.ignore(false);
-    return iteratorOf(this.#unread, () => this.close());
+    return iteratorOf(this.#unread, () => {
+      // What is left unread is forgotten after this, and wasn't handed out.
+      this.#position = this.position;
+      this.close();
+    });
   }
 
   /** Leaves the edge until resume(), which goes on from where it was. */

@@ -14,6 +14,15 @@ import {
 
 export * from "../index.ts";
 
+/** No dial succeeds: what comes does so by requests. */
+const NO_WEBSOCKET: Transport = {
+  dial(_, events) {
+    queueMicrotask(() => events.closed(1006, "there is no WebSocket"));
+    return { send: () => {}, close: () => {} };
+  },
+  explain: async () => undefined,
+};
+
 const transport = "WebSocket" in globalThis ? undefined : await transportOfPackage();
 
 export class Client extends AnyClient {
@@ -38,12 +47,3 @@ async function transportOfPackage(): Promise<Transport> {
     return NO_WEBSOCKET;
   }
 }
-
-/** No dial succeeds: what comes does so by requests. */
-const NO_WEBSOCKET: Transport = {
-  dial(_, events) {
-    queueMicrotask(() => events.closed(1006, "there is no WebSocket"));
-    return { send: () => {}, close: () => {} };
-  },
-  explain: async () => undefined,
-};

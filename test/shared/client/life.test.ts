@@ -27,16 +27,23 @@ describe("[S26] what may have changed the network", () => {
     expect(noticed).toEqual([0]);
   });
 
-  test("a page that is shown, or thawed, but not one that is hidden", () => {
+  test("a page that is shown, but not one that is hidden", () => {
     watch();
     page.document.visibilityState = "hidden";
     page.document.dispatchEvent(new Event("visibilitychange"));
     expect(noticed).toEqual([]);
     page.document.visibilityState = "visible";
     page.document.dispatchEvent(new Event("visibilitychange"));
+
+    expect(noticed).toEqual([0]);
+  });
+
+  test("a page that is thawed, whether somebody sees it or not", () => {
+    watch();
+    page.document.visibilityState = "hidden";
     page.document.dispatchEvent(new Event("resume"));
 
-    expect(noticed).toEqual([0, 0]);
+    expect(noticed).toEqual([0]);
   });
 
   test("a sleep, though timers and their clock know nothing of it", () => {

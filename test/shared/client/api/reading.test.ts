@@ -52,6 +52,14 @@ describe("an iteration", () => {
     expect(said()).toMatchObject([{ unsub: ATL }]);
   });
 
+  test("[P3] whose loop is left leaves the position of the last update that it gave, whatever else had come", async () => {
+    const subscription = live();
+    transport.socket.say(update(ATL, 2), update(ATL, 3));
+    for await (const { offset } of subscription) if (offset === 2) break;
+
+    expect(subscription.position).toBe("a:2");
+  });
+
   test("reads what is unread, and then ends, if the subscription is closed", async () => {
     const subscription = live();
     subscription.close();

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { examineProxy } from "../../origin/doctor/proxy.ts";
 import { subscribe } from "../../shared/client/client.ts";
+import { Client } from "../../shared/client/index.ts";
 import { base64Path, endpointPath } from "../../shared/protocol/address.ts";
+import { eventually } from "../support/deadline.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
 import { type ProxyName, proxyProgram } from "../support/proxy-programs.ts";
 import { RawEvents } from "../support/raw-events.ts";
@@ -91,6 +93,16 @@ async function subscribed(url: string): Promise<string> {
   });
   try {
     return await promise;
+  } finally {
+    subscription.close();
+  }
+}
+
+/** Why a subscription doesn't open, as the client says within 10 s. */
+async function problemOf(url: string): Promise<{ readonly code: string; readonly message: string }> {
+  const subscription = subscribe(url.replace("http", "ws"));
+  try {
+    return await eventually(() => subscription.connection.problem, `${url} has a problem`, 10_000);
   } finally {
     subscription.close();
   }
@@ -302,6 +314,20 @@ describeBehind("nginx", () => {
     test("doctor says that WebSockets don't get through", async () => {
       const [last] = (await found(url())).slice(-1);
       expect(last).toMatch(/^wrong WebSockets don't get through: /);
+    });
+
+    test("the client says so, and comes through by event streams", async () => {
+      const path = endpointPath("keys", utf8("user:42"));
+      expect(await problemOf(url() + path)).toMatchObject({ code: "websocket_blocked" });
+
+      const client = new Client(url());
+      for await (const update of client.subscribe(path)) {
+        expect(update.text()).toBe(hexOf(utf8("user:42")));
+        break;
+      }
+
+      expect(client.connection?.way).toBe("events");
+      client.close();
     });
   });
 });

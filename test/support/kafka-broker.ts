@@ -196,14 +196,14 @@ export class KafkaBroker {
     const node = this.#node(id);
     await end(node, "SIGTERM");
     node.isBroker = false;
-    await unregister(this.brokers, id);
-    if (node.controllerPort === undefined) {
-      this.#nodes.splice(this.#nodes.indexOf(node), 1);
-      rmSync(node.folder, { recursive: true, force: true });
-      return;
+    if (node.controllerPort !== undefined) {
+      this.#configure(node);
+      await this.#launch(node);
     }
-    this.#configure(node);
-    await this.#launch(node);
+    await unregister(this.brokers, id);
+    if (node.controllerPort !== undefined) return;
+    this.#nodes.splice(this.#nodes.indexOf(node), 1);
+    rmSync(node.folder, { recursive: true, force: true });
   }
 
   /** Has a controller that was a broker once be one again: it is known by the same number, and holds nothing. */

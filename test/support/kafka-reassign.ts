@@ -12,7 +12,7 @@ interface Partition {
   readonly replicas: readonly number[];
 }
 
-/** Has `to` hold what `from` holds, and lead what it leads; resolves when it does, and `from` holds nothing any more. */
+/** Has `to` hold what `from` holds, first in line to lead what that leads; resolves when `from` holds nothing any more. */
 export async function handOver(admin: Admin, from: number, to: number): Promise<void> {
   const moved = (await partitionsOf(admin))
     .filter(({ replicas }) => replicas.includes(from))
@@ -39,7 +39,7 @@ export async function handOver(admin: Admin, from: number, to: number): Promise<
   const isMoved = (now: readonly Led[]) =>
     moved.every(({ topic, partition, replicas }) => {
       const found = now.find((one) => one.topic === topic && one.partition === partition);
-      return found?.replicas.join() === replicas.join() && found.leader === replicas[0];
+      return found?.replicas.join() === replicas.join() && replicas.includes(found.leader);
     });
   await eventually(
     async () => isMoved(await partitionsOf(admin)),

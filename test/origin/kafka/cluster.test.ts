@@ -8,6 +8,7 @@ import { eventually } from "../../support/deadline.ts";
 import { Following } from "../../support/following.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
+import { handOver } from "../../support/kafka-reassign.ts";
 import { createPlacedTopic, createTopic, deleteTopic, growTo, moveTo } from "../../support/kafka-topics.ts";
 import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
@@ -176,8 +177,8 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.restart(2);
   });
 
-  test("while partitions move, are added and change their leader, all that is written is read, once and in order", {
-    timeout: 120_000,
+  test("while partitions move, are added and change their leader, and brokers join and leave, all that is written is read, once and in order", {
+    timeout: 240_000,
   }, async () => {
     await createPlacedTopic(admin, newTopic("moved"), [
       [1, 2],
@@ -200,6 +201,9 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await growTo(admin, topic, 5);
     await eventually(async () => (await source.describe(topic))?.length === 5, "there are five");
     writing.writeTo(range(0, 5));
+    await goesOn(writing, range(0, 5), following);
+    await handOver(admin, 3, fourth);
+    await kafka.remove(3);
     await goesOn(writing, range(0, 5), following);
     await writing.stop();
 

@@ -11,7 +11,7 @@ import type { Asker } from "./decision.ts";
 import { issuerOf } from "./issuer.ts";
 import type { KeepAlive, RemoteKeysPorts } from "./remote-keys.ts";
 import { readAccess } from "./settings.ts";
-import { type Bearer, type Issuer, type TokenFault, verifyToken } from "./token.ts";
+import { type Bearer, type Issuer, type TokenFault, type TokenResult, verifyToken } from "./token.ts";
 
 /** What is known of whoever sends a request. */
 export interface Known extends Asker {
@@ -31,6 +31,11 @@ export type Identified =
     };
 
 const NONE = { kind: "none" } as const;
+const TOO_LONG = {
+  ok: false,
+  fault: "invalid_token",
+  problem: "its patterns are too long with its claims put in",
+} as const;
 
 export class Access {
   readonly rules: CredentialRules;
@@ -62,19 +67,14 @@ export class Access {
     }
     const { bearer } = result;
     const principal = principalOf(bearer);
-    // Claims that are put in make patterns longer than they were in the token.
-    if (!fits(principal))
-      return {
-        ok: false,
-        code: "invalid_token",
-        message: "its patterns are too long with its claims put in",
-      };
     const lifetimeSeconds = this.#issuers.find(({ name }) => name === bearer.issuer)?.lifetimeSeconds;
     return { ok: true, known: { principal, grants: bearer.grants, tokensCount, lifetimeSeconds } };
   }
 
-  verify(token: string, keepAlive: KeepAlive): ReturnType<typeof verifyToken> {
-    return verifyToken(token, this.#issuers, Date.now(), keepAlive);
+  async verify(token: string, keepAlive: KeepAlive): Promise<TokenResult> {
+    const result = await verifyToken(token, this.#issuers, Date.now(), keepAlive);
+    // Claims that are put in make patterns longer than they were in the token.
+    return result.ok && !fits(principalOf(result.bearer)) ? TOO_LONG : result;
   }
 }
 

@@ -89,11 +89,9 @@ export class Connection implements Peer {
     this.socket.close(code, reason);
   }
 
-  /** Nobody takes the socket for a connection again, should it outlive the memory. */
   end(name: CloseName): void {
     this.isOpen = false;
-    this.socket.serializeAttachment(null);
-    closeQuietly(this.socket, name);
+    endSocket(this.socket, name);
   }
 
   /** A past that was begun isn't held against whoever takes it. */
@@ -105,6 +103,12 @@ export class Connection implements Peer {
   sentPast(): void {
     this.#past = this.bufferedAmount;
   }
+}
+
+/** Closes a socket. Nobody takes it for a connection again, should it outlive the memory. */
+export function endSocket(socket: HibernatingPeer, name: CloseName): void {
+  socket.serializeAttachment(null);
+  closeQuietly(socket, name);
 }
 
 /** M7: verdicts of many subscriptions wait for one another, so that none of them closes the connection. */

@@ -320,6 +320,7 @@ export class RelayCore {
     this.#mayServe = false;
     for (const connection of this.#pacer.wait(this.#endpoints.full()))
       this.#close(connection, "slow_consumer");
+    for (const connection of this.#keeping.save()) this.#close(connection, "going_away");
     if (this.#endpoints.settle()) {
       this.#keeping.statesChanged();
       this.#firstLink.changed();
@@ -327,7 +328,6 @@ export class RelayCore {
     this.#firstLink.wakeAt(Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER));
     for (const connection of this.#unflushed) this.#flush(connection);
     this.#unflushed.clear();
-    this.#keeping.save();
     this.#firstLink.save();
     this.#endpoints.links.flush();
   }

@@ -165,9 +165,9 @@ export class RelayWorld {
     }
   }
 
-  /** The memory is lost, and the sockets are not. */
-  hibernate(): void {
-    this.core = this.#create();
+  /** The memory is lost, and the sockets are not; neither are those of `closing`, whose clients haven't heard of their close. */
+  hibernate(...closing: readonly FakeSocket[]): void {
+    this.core = this.#create(closing);
   }
 
   pass(ms: number): void {
@@ -193,8 +193,8 @@ export class RelayWorld {
     return [encodeAttached({ endpoint: path, id, verdict, to, horizon, count: frames.length }), ...frames];
   }
 
-  #create(): RelayCore {
-    const open = this.sockets.filter(({ closed }) => closed === undefined);
+  #create(closing: readonly FakeSocket[] = []): RelayCore {
+    const open = this.sockets.filter((socket) => socket.closed === undefined || closing.includes(socket));
     return new RelayCore(
       {
         now: () => this.clock.now,

@@ -522,6 +522,61 @@ describe("[M10] how much", () => {
     expect(client.take()).toEqual([error(3, "overloaded"), error(1, "superseded")]);
     expect(other.take()).toEqual([error(2, "overloaded")]);
   });
+
+  test("[M10] [L14] [S16] what only seeks its beginning gets no more endpoints into a relay than it holds", () => {
+    world = new RelayWorld({ endpoints: 1 });
+    const client = world.connect();
+    const oldest = { from: "oldest" };
+    world.say(client, { id: 1, sub: A, ...oldest }, { id: 2, sub: B, ...oldest });
+    world.say(client, { id: 3, sub: A }, { id: 4, sub: B });
+
+    expect(client.take()).toEqual([error(1, "superseded"), error(4, "overloaded")]);
+  });
+
+  test("[M10] [L14] what a connection follows is counted once as it goes, whatever was being done with it", async () => {
+    world = new RelayWorld({ subscriptions: 3 });
+    const until = world.clock.now + 600_000;
+    const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(until));
+    world.link(0);
+    world.say(client, { id: 1, sub: A }, { id: 2, sub: B }, { id: 3, sub: "/t/d" });
+    world.answer(0);
+    world.say(client, { id: 4, token: "a.b.c" });
+    // It takes nothing, so it is closed when it is told of the first end.
+    client.bufferedAmount = 2 * LIMITS.subscriberBacklogBytes;
+    world.judge = (_, { grants }) =>
+      grants?.subscribe.length === 0 ? { ok: false, code: "forbidden", message: "no" } : { ok: true };
+    const nothing = { ...GRANTS, subscribe: [] };
+    const renewed = holder(until + 1_000, { tokenId: "2" });
+    await world.verified({
+      ok: true,
+      holder: renewed,
+      mayRead: () => false,
+      mayPublish: () => false,
+      grants: nothing,
+    });
+    expect(client.closed?.reason).toBe("slow_consumer");
+    const next = world.connect();
+    world.say(next, { subs: [A, B, "/t/d", "/t/f"].map((sub, i) => ({ id: i + 1, sub })) });
+
+    expect(next.take()).toEqual([verdict(1), verdict(2), verdict(3), error(4, "overloaded")]);
+  });
+
+  test("[L14] a connection of which too much would have to be kept harms no other", async () => {
+    const other = world.following(A);
+    const until = world.clock.now + 600_000;
+    const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(until));
+    world.say(client, { id: 1, token: "a.b.c" });
+    const grants = {
+      ...GRANTS,
+      subscribe: Array.from({ length: 50 }, (_, i) => `/t/${"x".repeat(500)}${i}`),
+    };
+    const renewed = holder(until + 1_000, { tokenId: "2" });
+    const good = { ok: true, holder: renewed, mayRead: () => true, mayPublish: () => false, grants } as const;
+    await world.verified(good);
+    const update = world.live(A);
+
+    expect([client.closed?.reason, other.take()]).toEqual(["going_away", [update]]);
+  });
 });
 
 describe("[L14] over a hibernation", () => {
@@ -584,6 +639,56 @@ describe("[L14] over a hibernation", () => {
     world.link(0);
     world.answer(0);
     expect(back.take()[0]).toMatchObject({ id: 1, ok: { recovered: true } });
+  });
+
+  test("[L9] [L14] a row is written for what changed of a connection alone, too", () => {
+    const paths = Array.from({ length: 500 }, (_, i) => `/t/a-path-of-some-length-${i}x`);
+    const client = world.connect();
+    world.link(0);
+    for (let at = 0; at < paths.length; at += 100)
+      world.say(client, { subs: paths.slice(at, at + 100).map((sub, i) => ({ id: at + i + 1, sub })) });
+    world.answer(0);
+    world.rest();
+    world.told(0);
+    world.say(client, { id: 1_000, later: 1 });
+    const [asked] = world.told(0) as { wake?: { at: number } }[];
+    expect(asked?.wake?.at).toBeGreaterThan(world.clock.now);
+    world.clock.now = asked?.wake?.at ?? 0;
+    world.down(0, '{"wake":true}');
+    world.hibernate();
+    client.take();
+    const update = world.live(paths[450] ?? "");
+
+    expect([client.take(), client.closed]).toEqual([[update], undefined]);
+  });
+
+  test("[L14] a client that doesn't answer its close is nobody, and takes no link from the others", () => {
+    const [client, gone] = [world.following(A), world.following(A, B)];
+    world.say(gone, { unsub: B });
+    expect(gone.closed?.reason).toBe("bad_frame");
+    world.rest();
+    client.take();
+    world.hibernate(gone);
+    const update = world.live(A);
+
+    expect(client.take()).toEqual([update]);
+    expect(world.links.get(0)?.closed).toBeUndefined();
+  });
+
+  test("[L14] [M11] one that was sent away for what was lost stays away, though it doesn't answer and is known again", () => {
+    const away = world.following(A);
+    world.hibernate();
+    expect(away.closed?.reason).toBe("going_away");
+    world.link(0);
+    const back = world.following(A);
+    world.rest();
+    back.take();
+    world.hibernate(away);
+    const update = world.live(A);
+
+    expect([back.take(), back.closed]).toEqual([[update], undefined]);
+    world.say(back, { id: 2, unsub: A });
+    expect(world.told(0)).toContainEqual(expect.objectContaining({ empty: A }));
   });
 
   test("[L13] [L14] an endpoint that was detached isn't there again after a hibernation", () => {

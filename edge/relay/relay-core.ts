@@ -104,7 +104,8 @@ export class RelayCore {
   readonly #connections = new Map<HibernatingPeer, Connection>();
   readonly #newcomers = new Newcomers<Connection>();
   /** Those with something to be sent when the event ends. */
-  readonly #unflushed = new Set<Connection>();
+  readonly #unflushed: Connection[] = [];
+  readonly #waits = (connection: Connection) => this.#unflushed.push(connection);
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
@@ -208,8 +209,7 @@ export class RelayCore {
     whose: { readonly only?: string; readonly sender?: string | undefined },
   ): Connection {
     this.#tokens.keepTime();
-    const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, whose));
+    const connection = this.#add(new Connection(socket, right, this.#waits, whose));
     if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === connection.only);
     this.#keeping.changed(connection);
     return connection;
@@ -296,7 +296,8 @@ export class RelayCore {
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
   #close(connection: Connection, name: CloseName): void {
     if (!connection.isOpen) return;
-    this.#flush(connection);
+    const sent = connection.flush(this.#left);
+    if (sent > 0) this.#ports.sent(sent);
     this.#forget(connection);
     connection.end(name);
   }
@@ -305,7 +306,6 @@ export class RelayCore {
     connection.isOpen = false;
     this.#connections.delete(connection.socket);
     this.#newcomers.remove(connection);
-    this.#unflushed.delete(connection);
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
     this.#publishes.remove(connection);
@@ -326,21 +326,25 @@ export class RelayCore {
       this.#firstLink.changed();
     }
     this.#firstLink.wakeAt(Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER));
-    for (const connection of this.#unflushed) this.#flush(connection);
-    this.#unflushed.clear();
+    this.#flushAll();
     this.#firstLink.save();
     this.#endpoints.links.flush();
   }
 
-  #flush(connection: Connection): void {
+  /** A message left; `before`: what was unsent before that. */
+  readonly #left = (connection: Connection, message: Message, before: number) => {
+    if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
+    // Shows whether anybody is there to take it.
+    else if (connection.isUntried) this.#unsent.sentFirst(connection);
+    connection.isUntried = false;
+  };
+
+  /** Once for each update and connection: nothing is made here for that. */
+  #flushAll(): void {
+    const unflushed = this.#unflushed;
     let sent = 0;
-    connection.flush((message, before) => {
-      sent++;
-      if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
-      // Shows whether anybody is there to take it.
-      else if (connection.isUntried) this.#unsent.sentFirst(connection);
-      connection.isUntried = false;
-    });
+    for (const connection of unflushed) if (connection.isOpen) sent += connection.flush(this.#left);
+    unflushed.length = 0;
     if (sent > 0) this.#ports.sent(sent);
   }
 
@@ -348,8 +352,7 @@ export class RelayCore {
 
   /** @param shards To which there are links. */
   #restore({ socket, right, holder, tag, ...kept }: Survivor, shards: readonly number[]): void {
-    const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, kept));
+    const connection = this.#add(new Connection(socket, right, this.#waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
     const { only, lastId, follows } = connection;

@@ -5,13 +5,13 @@
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import { logProblem } from "../answers.ts";
 import type { Env } from "../env.ts";
-import { encodePrincipal, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
+import { type Principal, PUBLIC } from "../principal.ts";
 import { type CredentialRules, credentialsOf } from "./credentials.ts";
 import type { Asker } from "./decision.ts";
 import { issuerOf } from "./issuer.ts";
 import type { KeepAlive, RemoteKeysPorts } from "./remote-keys.ts";
 import { readAccess } from "./settings.ts";
-import { type Bearer, type Issuer, type TokenFault, type TokenResult, verifyToken } from "./token.ts";
+import { type Issuer, principalOf, type TokenFault, type TokenResult, verifyToken } from "./token.ts";
 
 /** What is known of whoever sends a request. */
 export interface Known extends Asker {
@@ -31,11 +31,6 @@ export type Identified =
     };
 
 const NONE = { kind: "none" } as const;
-const TOO_LONG = {
-  ok: false,
-  fault: "invalid_token",
-  problem: "its patterns are too long with its claims put in",
-} as const;
 
 export class Access {
   readonly rules: CredentialRules;
@@ -71,43 +66,8 @@ export class Access {
     return { ok: true, known: { principal, grants: bearer.grants, tokensCount, lifetimeSeconds } };
   }
 
-  async verify(token: string, keepAlive: KeepAlive): Promise<TokenResult> {
-    const result = await verifyToken(token, this.#issuers, Date.now(), keepAlive);
-    // Claims that are put in make patterns longer than they were in the token.
-    return result.ok && !fits(principalOf(result.bearer)) ? TOO_LONG : result;
-  }
-}
-
-export function principalOf({
-  issuer,
-  subject,
-  tokenId,
-  issuedAt,
-  expiresAt,
-  grants,
-}: Bearer): KnownPrincipal {
-  return {
-    kind: "known",
-    issuer,
-    subject,
-    ...(tokenId !== undefined && { id: tokenId }),
-    issuedAt,
-    grants: {
-      subscribe: [...grants.patterns.subscribe],
-      publish: [...grants.patterns.publish],
-      discover: [...grants.patterns.discover],
-      admin: grants.admin,
-    },
-    until: Math.floor(expiresAt * 1_000),
-  };
-}
-
-function fits(principal: Principal): boolean {
-  try {
-    encodePrincipal(principal);
-    return true;
-  } catch {
-    return false;
+  verify(token: string, keepAlive: KeepAlive): Promise<TokenResult> {
+    return verifyToken(token, this.#issuers, Date.now(), keepAlive);
   }
 }
 

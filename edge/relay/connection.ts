@@ -90,7 +90,8 @@ export class Connection implements Peer {
     this.#queued = 0;
     if (more === undefined) return this.#send(first, left);
     let sent = 0;
-    for (const message of packMessages([first, ...more], LIMITS.batchBytes)) sent += this.#send(message, left);
+    for (const message of packMessages([first, ...more], LIMITS.batchBytes))
+      sent += this.#send(message, left);
     return sent;
   }
 

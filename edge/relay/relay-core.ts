@@ -10,82 +10,29 @@
 import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
-import type { Answered } from "../endpoint/catch-up.ts";
-import type { ConnectLimits, SenderLimits } from "../endpoint/connection-limits.ts";
-import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
-import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import { Publishes } from "../endpoint/publishes.ts";
-import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import type { Granted } from "../endpoint/renewals.ts";
 import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
-import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
-import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
+import { awaitsAll, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
-import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Keeping, type Survivor } from "./keeping.ts";
 import { Newcomers } from "./newcomers.ts";
-import { Oldest, type OldestResult } from "./oldest.ts";
+import { Oldest } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
-import type { Judgement, Right } from "./right.ts";
+import type { RelayConfig, RelayPorts, RelaySurvivors, UrlSubscribe } from "./relay-ports.ts";
+import type { Right } from "./right.ts";
+import { Sending } from "./sending.ts";
 import { RelaySpending } from "./spending.ts";
-
-export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
-  /** Milliseconds since 1970; they never go back. */
-  now(): number;
-  /** The same as the machine has it, for dates: it may be set back. */
-  wall(): number;
-  /** When a client last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
-  pingedAt(socket: HibernatingPeer): number | undefined;
-  /** undefined if the topic of a path is not exposed. */
-  configOf(path: string): EndpointStateConfig | undefined;
-  shardOf(path: string): number;
-  /** Whether a path may be subscribed to. */
-  judge(path: string, right: Right): Judgement;
-  /** Where an endpoint's history begins, as its shard says. */
-  oldest(path: string): Promise<OldestResult>;
-  /** Whether it may be published to. */
-  judgePublish(path: string, right: Right): Judgement;
-  /** Whether there may be any path that can be published to. */
-  mayPublishSomewhere(right: Right): boolean;
-  /** For a publish that has none: nobody can guess it. */
-  newKey(): string;
-  /** Messages that went out to clients. */
-  sent(messages: number): void;
-  /** A subscription has its verdict. */
-  answered(how: Answered): void;
-  readonly rows: RelayRows;
-}
-
-export interface RelayConfig extends FollowBounds {
-  readonly limits: ConnectLimits;
-  readonly bySender: SenderLimits;
-  /** What windows may take, in bytes. */
-  readonly windowBytes: number;
-  /** Of a value that is published, in bytes. */
-  readonly publishBytes: number;
-}
-
-/** A subscribe by a URL: of a socket that follows this one endpoint. */
-export interface UrlSubscribe {
-  readonly path: string;
-  readonly from: Position | undefined;
-  readonly occupancy?: true | undefined;
-}
-
-/** Sockets that outlived a hibernation. */
-export interface RelaySurvivors {
-  readonly links: readonly HibernatingPeer[];
-  readonly connections: readonly HibernatingPeer[];
-}
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -95,7 +42,7 @@ export class RelayCore {
   readonly #endpoints: Endpoints<Connection>;
   readonly #follows: Follows;
   readonly #tokens: Tokens<Connection, Granted>;
-  readonly #unsent: Unsent<Connection>;
+  readonly #sending: Sending;
   readonly #pacer: Pacer<Connection>;
   readonly #spending: RelaySpending;
   readonly #keeping: Keeping;
@@ -103,9 +50,6 @@ export class RelayCore {
   readonly #publishes: Publishes<Connection>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
   readonly #newcomers = new Newcomers<Connection>();
-  /** Those with something to be sent when the event ends. */
-  readonly #unflushed: Connection[] = [];
-  readonly #waits = (connection: Connection) => this.#unflushed.push(connection);
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
@@ -113,7 +57,12 @@ export class RelayCore {
     this.#ports = ports;
     this.#config = config;
     this.#spending = new RelaySpending(config.limits, config.bySender);
-    this.#unsent = new Unsent(this.#unsentPorts());
+    this.#sending = new Sending(config.limits.unsentBytes, {
+      now: () => ports.now(),
+      after: (ms, run) => this.#after(ms, run),
+      close: (connection, name) => this.#close(connection, name),
+      sent: (messages) => ports.sent(messages),
+    });
     this.#tokens = this.#createTokens();
     this.#publishes = this.#createPublishes();
     this.#keeping = new Keeping({
@@ -146,7 +95,7 @@ export class RelayCore {
         }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
-      tell: (connection, frame) => this.#tell(connection, frame),
+      tell: (connection, frame) => this.#sending.tell(connection, frame),
       close: (connection, name) => this.#close(connection, name),
       changed: (connection) => this.#keeping.changed(connection),
     });
@@ -209,13 +158,13 @@ export class RelayCore {
     whose: { readonly only?: string; readonly sender?: string | undefined },
   ): Connection {
     this.#tokens.keepTime();
-    const connection = this.#add(new Connection(socket, right, this.#waits, whose));
+    const connection = this.#add(new Connection(socket, right, this.#sending.waits, whose));
     if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === connection.only);
     this.#keeping.changed(connection);
     return connection;
   }
 
-  connectionMessage(socket: HibernatingPeer, message: Message): void {
+  clientMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
@@ -232,7 +181,7 @@ export class RelayCore {
     this.#settle();
   }
 
-  connectionClosed(socket: HibernatingPeer): void {
+  clientClosed(socket: HibernatingPeer): void {
     const connection = this.#connections.get(socket);
     if (connection !== undefined) this.#forget(connection);
     this.#settle();
@@ -272,19 +221,13 @@ export class RelayCore {
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
       publish: (publication) => this.#publishes.publish(connection, publication),
-      tell: (frame) => this.#tell(connection, frame),
+      tell: (frame) => this.#sending.tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
   }
 
   #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {
     return speakerOf(connection, only, hearing, () => this.#tokens.renewing(connection));
-  }
-
-  /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
-  #tell(connection: Connection, frame: string): void {
-    if (connection.isBehind(connection.bufferedAmount)) this.#close(connection, "slow_consumer");
-    else connection.send(frame);
   }
 
   #add(connection: Connection): Connection {
@@ -296,8 +239,7 @@ export class RelayCore {
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
   #close(connection: Connection, name: CloseName): void {
     if (!connection.isOpen) return;
-    const sent = connection.flush(this.#left);
-    if (sent > 0) this.#ports.sent(sent);
+    this.#sending.flush(connection);
     this.#forget(connection);
     connection.end(name);
   }
@@ -309,7 +251,7 @@ export class RelayCore {
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
     this.#publishes.remove(connection);
-    this.#unsent.remove(connection);
+    this.#sending.remove(connection);
     this.#keeping.gone(connection);
   }
 
@@ -326,33 +268,16 @@ export class RelayCore {
       this.#firstLink.changed();
     }
     this.#firstLink.wakeAt(Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER));
-    this.#flushAll();
+    this.#sending.flushAll();
     this.#firstLink.save();
     this.#endpoints.links.flush();
-  }
-
-  /** A message left; `before`: what was unsent before that. */
-  readonly #left = (connection: Connection, message: Message, before: number) => {
-    if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
-    // Shows whether anybody is there to take it.
-    else if (connection.isUntried) this.#unsent.sentFirst(connection);
-    connection.isUntried = false;
-  };
-
-  /** Once for each update and connection: nothing is made here for that. */
-  #flushAll(): void {
-    const unflushed = this.#unflushed;
-    let sent = 0;
-    for (const connection of unflushed) if (connection.isOpen) sent += connection.flush(this.#left);
-    unflushed.length = 0;
-    if (sent > 0) this.#ports.sent(sent);
   }
 
   // The beginning of a life.
 
   /** @param shards To which there are links. */
   #restore({ socket, right, holder, tag, ...kept }: Survivor, shards: readonly number[]): void {
-    const connection = this.#add(new Connection(socket, right, this.#waits, kept));
+    const connection = this.#add(new Connection(socket, right, this.#sending.waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
     const { only, lastId, follows } = connection;
@@ -382,7 +307,6 @@ export class RelayCore {
     facts: EndpointsKept<Connection>["facts"],
   ): Endpoints<Connection> {
     const ports = this.#ports;
-    const unsent = this.#unsent;
     return new Endpoints(
       {
         attach: (shard) => ports.attach(shard),
@@ -393,15 +317,7 @@ export class RelayCore {
         configOf: (path) => ports.configOf(path),
         shardOf: (path) => ports.shardOf(path),
         answered: (how) => ports.answered(how),
-        unsent: {
-          get hasRoom() {
-            return unsent.hasRoom;
-          },
-          // What leaves is counted when it leaves.
-          sent: () => undefined,
-          sentFirst: () => undefined,
-          remove: () => undefined,
-        },
+        unsent: this.#sending.ofStates,
         pace: OF_A_CONNECTION,
         isHeld: (connection) => this.#tokens.isHeld(connection),
         close: (connection, name) => this.#close(connection, name),
@@ -435,7 +351,7 @@ export class RelayCore {
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),
-      send: (connection, frame) => this.#tell(connection, frame),
+      send: (connection, frame) => this.#sending.tell(connection, frame),
       keep: (connection) => this.#keeping.changed(connection),
       close: (connection, name) => this.#close(connection, name),
       awaits: (connection) => awaitsAll(connection),
@@ -459,7 +375,7 @@ export class RelayCore {
         return judgement.ok ? undefined : judgement;
       },
       shardOf: (path) => ports.shardOf(path),
-      send: (connection, frame) => this.#tell(connection, frame),
+      send: (connection, frame) => this.#sending.tell(connection, frame),
       keep: (connection) => this.#keeping.changed(connection),
       unsent: (shard) => this.#endpoints.links.of(shard)?.socket.bufferedAmount,
       say: (shard, message) => this.#endpoints.links.pass(shard, message),
@@ -473,15 +389,5 @@ export class RelayCore {
       run();
       this.#settle();
     });
-  }
-
-  #unsentPorts(): UnsentPorts<Connection> {
-    const ports = this.#ports;
-    return {
-      unsentBytes: this.#config.limits.unsentBytes,
-      now: () => ports.now(),
-      after: (ms, run) => this.#after(ms, run),
-      close: (connection, name) => this.#close(connection, name),
-    };
   }
 }

@@ -1,8 +1,10 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
+import { expect } from "vitest";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
 import type { OldestResult } from "../../edge/relay/oldest.ts";
-import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
+import { RelayCore } from "../../edge/relay/relay-core.ts";
+import type { RelayConfig } from "../../edge/relay/relay-ports.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
@@ -83,7 +85,7 @@ export class RelayWorld {
   }
 
   say(socket: FakeSocket, ...frames: object[]): void {
-    this.core.connectionMessage(socket, frames.map((frame) => JSON.stringify(frame)).join(SEPARATOR));
+    this.core.clientMessage(socket, frames.map((frame) => JSON.stringify(frame)).join(SEPARATOR));
   }
 
   /** A shard dials. */
@@ -225,6 +227,15 @@ export class RelayWorld {
       { links: [...this.links.values()], connections: open },
     );
   }
+}
+
+/** As a client hears it. */
+export function verdict(id: number): unknown {
+  return expect.objectContaining({ id, ok: expect.objectContaining({ head: expect.any(String) }) });
+}
+
+export function error(id: number, code: string): unknown {
+  return expect.objectContaining({ id, error: expect.objectContaining({ code }) });
 }
 
 function isAttach(frame: unknown): frame is Asked {

@@ -262,7 +262,10 @@ export class RelayCore {
     this.#mayServe = false;
     for (const connection of this.#pacer.wait(this.#endpoints.full()))
       this.#close(connection, "slow_consumer");
-    for (const connection of this.#keeping.save()) this.#close(connection, "going_away");
+    for (const connection of this.#keeping.save()) {
+      this.#ports.log("a connection is closed, of which more would have to be kept than can be");
+      this.#close(connection, "going_away");
+    }
     if (this.#endpoints.settle()) {
       this.#keeping.statesChanged();
       this.#firstLink.changed();

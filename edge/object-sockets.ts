@@ -17,13 +17,15 @@ const FROM = "from ";
 /** What the platform says of a socket that broke. */
 const BROKEN = 1006;
 
-/** What links are for a core. */
-export interface LinkedCore {
+/** What sockets are for the core of an object. */
+export interface SocketCore {
   /** Whether it is the socket of a link as it is now. */
   isLink(socket: HibernatingPeer): boolean;
   linkOpened(socket: HibernatingPeer): void;
   linkMessage(socket: HibernatingPeer, message: Message): void;
   linkClosed(socket: HibernatingPeer, code: number): void;
+  clientMessage(socket: HibernatingPeer, message: Message): void;
+  clientClosed(socket: HibernatingPeer): void;
 }
 
 export interface ObjectSocketsConfig {
@@ -36,23 +38,21 @@ export interface ObjectSocketsConfig {
   readonly fromClients: Operation;
 }
 
-export interface ObjectSocketsPorts<C extends LinkedCore> {
+export interface ObjectSocketsPorts {
   /** The core, if this life has one. */
-  awake(): C | undefined;
+  awake(): SocketCore | undefined;
   /** The core, at any event; undefined if nothing is there to hear of it. */
-  wake(about: WebSocket): C | undefined;
-  clientMessage(core: C, socket: WebSocket, message: Message): void;
-  clientClosed(core: C, socket: WebSocket): void;
+  wake(about: WebSocket): SocketCore | undefined;
 }
 
-export class ObjectSockets<C extends LinkedCore> {
+export class ObjectSockets {
   readonly #ctx: DurableObjectState;
   readonly #config: ObjectSocketsConfig;
-  readonly #ports: ObjectSocketsPorts<C>;
+  readonly #ports: ObjectSocketsPorts;
   /** Of clients that have said something: reading tags takes time. */
   readonly #senders = new WeakMap<WebSocket, { readonly sender: string | undefined }>();
 
-  constructor(ctx: DurableObjectState, config: ObjectSocketsConfig, ports: ObjectSocketsPorts<C>) {
+  constructor(ctx: DurableObjectState, config: ObjectSocketsConfig, ports: ObjectSocketsPorts) {
     this.#ctx = ctx;
     this.#config = config;
     this.#ports = ports;
@@ -100,7 +100,7 @@ export class ObjectSockets<C extends LinkedCore> {
   }
 
   /** Answers a shard's. */
-  acceptLink(core: C): Response {
+  acceptLink(core: SocketCore): Response {
     return this.#accept([LINK], (socket) => core.linkOpened(socket));
   }
 
@@ -113,7 +113,7 @@ export class ObjectSockets<C extends LinkedCore> {
       const core = this.#ports.wake(socket);
       if (core === undefined) return;
       if (isLink) core.linkMessage(socket, message);
-      else this.#ports.clientMessage(core, socket, message);
+      else core.clientMessage(socket, message);
     } catch (error) {
       logProblem(`${object}: message`, error);
       // Whatever state this left behind, a client that comes back is answered from its own positions.
@@ -133,7 +133,7 @@ export class ObjectSockets<C extends LinkedCore> {
       const isLink = this.#isLink(socket);
       if (core === undefined) return;
       if (isLink) core.linkClosed(socket, code);
-      else this.#ports.clientClosed(core, socket);
+      else core.clientClosed(socket);
     } catch (error) {
       logProblem(`${this.#config.object}: close`, error);
     }

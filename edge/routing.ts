@@ -3,9 +3,9 @@
  * another inside the edge; none of these requests can come from outside.
  */
 import { shardOf } from "../shared/protocol/address.ts";
+import { ERRORS } from "../shared/protocol/codes.ts";
 import { formatPosition, type Position, parseLongPosition } from "../shared/protocol/position.ts";
 import { OCCUPANCY } from "../shared/protocol/version.ts";
-import { errorResponse } from "./answers.ts";
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
@@ -174,11 +174,12 @@ export async function openSubscription(
 
 const CROWDED = "Distributary-Crowded";
 
-/** An object's answer to a subscribe for which it has no room: a relay may have some (A11). */
+/**
+ * An object's answer to a subscribe for which it has no room: a relay may have some (A11). Nobody else sees it, so it has no
+ * body: one that isn't read would hold a connection of the platform's.
+ */
 export function crowdedResponse(): Response {
-  const answer = errorResponse("overloaded", "this endpoint has as many subscribers here as it can hold");
-  answer.headers.set(CROWDED, "");
-  return answer;
+  return new Response(null, { status: ERRORS.overloaded.status, headers: { [CROWDED]: "" } });
 }
 
 export function isCrowded(answer: Response): boolean {

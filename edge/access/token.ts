@@ -3,6 +3,7 @@
  * Worker, or in an object when one is renewed in band.
  */
 import { base64url, errors, jwtVerify } from "jose";
+import { encodePrincipal, type KnownPrincipal, type Principal } from "../principal.ts";
 import { type Grants, readGrants } from "./grants.ts";
 import type { Algorithm, VerificationKey } from "./key-set.ts";
 import type { KeepAlive, KeyResult } from "./remote-keys.ts";
@@ -173,7 +174,44 @@ function bearerOf(claims: Readonly<Record<string, unknown>>, issuer: string): To
   const read = readGrants(claims);
   if (!read.ok) return invalid(read.problem);
   const times = { issuedAt: Number(iat), expiresAt: Number(exp) };
-  return { ok: true, bearer: { issuer, subject: sub, tokenId: jti, ...times, grants: read.grants } };
+  const bearer: Bearer = { issuer, subject: sub, tokenId: jti, ...times, grants: read.grants };
+  // Claims that are put in make patterns longer than they were in the token.
+  return fits(principalOf(bearer))
+    ? { ok: true, bearer }
+    : invalid("its patterns are too long with its claims put in");
+}
+
+export function principalOf({
+  issuer,
+  subject,
+  tokenId,
+  issuedAt,
+  expiresAt,
+  grants,
+}: Bearer): KnownPrincipal {
+  return {
+    kind: "known",
+    issuer,
+    subject,
+    ...(tokenId !== undefined && { id: tokenId }),
+    issuedAt,
+    grants: {
+      subscribe: [...grants.patterns.subscribe],
+      publish: [...grants.patterns.publish],
+      discover: [...grants.patterns.discover],
+      admin: grants.admin,
+    },
+    until: Math.floor(expiresAt * 1_000),
+  };
+}
+
+function fits(principal: Principal): boolean {
+  try {
+    encodePrincipal(principal);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const isIdentifier = (value: unknown): value is string =>

@@ -1,14 +1,14 @@
 /**
- * What the object of one endpoint decides: it holds one endpoint state and one link, that to the shard of its path. L1, L3, L5
- * and L9; what concerns the path is in endpoint-state.ts. Sockets, time, chance and the shard come in as ports.
+ * What the object of one endpoint decides: it holds one endpoint state (endpoint-state.ts) and one link (own-link.ts), and joins
+ * to them what its subscribers say, by whose tokens they are there, and what they publish. Sockets, time, chance and the shard
+ * come in as ports.
  *
  * Between two events nothing is pending here, no timer, no promise, so that the object can hibernate; the exceptions are an
  * object that has subscribers and no link, and one that has a subscriber which is too full for more.
  */
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol/link.ts";
+import { decodeLinkDown } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
@@ -18,14 +18,14 @@ import {
   isUpdate,
   URL_SUBSCRIBE_ID,
 } from "../../shared/protocol/subscriber.ts";
-import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
-import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
+import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import { loadSubscriber, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { type ConnectionLimits, type Senders, Spending } from "./connection-limits.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import type { Holder } from "./holder.ts";
-import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
-import { type ObjectLink, ObjectLinks } from "./object-links.ts";
+import type { LinkSeekerPorts } from "./link-seeker.ts";
+import { OwnLink } from "./own-link.ts";
 import { OF_A_SOCKET } from "./pace.ts";
 import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
@@ -69,11 +69,8 @@ export interface Survivors {
 export class EndpointCore {
   readonly #ports: EndpointPorts;
   readonly #shard: number;
-  readonly #links: ObjectLinks;
+  readonly #link: OwnLink;
   readonly #state: EndpointState<HibernatingPeer>;
-  /** The state, as what its link carries. */
-  readonly #carried: readonly Carried[];
-  readonly #seeker: LinkSeeker;
   readonly #pacer: Pacer<HibernatingPeer>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #tokens: Tokens<HibernatingPeer>;
@@ -81,8 +78,6 @@ export class EndpointCore {
   readonly #publishes: Publishes<HibernatingPeer>;
   /** Of a message of a socket that may publish. */
   readonly #publisherBytes: number;
-  /** What the shard was asked last on the link (L9). */
-  #wakeAt: number | undefined;
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
@@ -106,7 +101,7 @@ export class EndpointCore {
       keep: (socket) => this.#state.keep(socket),
       close: (socket, name) => this.#close(socket, name),
       awaits: (socket) => this.#state.awaits(socket),
-      say: (frame) => this.#ask(frame),
+      say: (frame) => this.#link.say(frame),
       settle: () => this.#settle(),
     });
     this.#rights = new PublishRights({ path, by: publishing.by }, (socket) => this.#tokens.of(socket));
@@ -121,13 +116,21 @@ export class EndpointCore {
       shardOf: () => shard,
       send: (socket, frame) => this.#state.reply(socket, frame),
       keep: (socket) => this.#state.keep(socket),
-      unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
-      say: (_, message) => this.#ask(message),
+      unsent: () => this.#link.unsent,
+      say: (_, message) => this.#link.say(message),
       // Whoever publishes subscribes as well, and that alone is why it has a link.
       usesChanged: () => undefined,
     });
-    this.#links = new ObjectLinks(survivors.links);
-    const link = this.#links.of(shard);
+    const linkPorts = {
+      attach: (asked: number) => ports.attach(asked),
+      after: (ms: number, run: () => void) => ports.after(ms, run),
+      random: () => ports.random(),
+      log: (problem: string) => ports.log(problem),
+      gaveUp: () => this.#state.sendAway(),
+      state: () => this.#state,
+      revocations: () => this.#tokens.revocations(),
+    };
+    this.#link = new OwnLink(linkPorts, path, shard, survivors.links);
     const close = (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name);
     const statePorts = {
       now: () => ports.now(),
@@ -144,7 +147,7 @@ export class EndpointCore {
       pace: OF_A_SOCKET,
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
-      ask: (frame: string) => this.#ask(frame),
+      ask: (frame: string) => this.#link.say(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
         saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], {
           tag: this.#publishes.tagOf(socket),
@@ -154,11 +157,8 @@ export class EndpointCore {
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
     const subscribers = this.#surviving(survivors.subscribers, path);
-    const kept = link && loadLink(link.socket);
-    this.#wakeAt = kept?.wakeAt;
+    const kept = this.#link.resume();
     this.#state = new EndpointState<HibernatingPeer>(statePorts, config, kept?.states.get(path), subscribers);
-    this.#carried = [this.#state];
-    this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
     if (kept !== undefined) this.#tokens.woken(kept.revocations);
     this.#tokens.keepTime();
@@ -171,12 +171,12 @@ export class EndpointCore {
 
   /** Nobody is there, and no shard has dialled: nothing is known of the key. */
   get isIdle(): boolean {
-    return this.subscribers === 0 && this.#links.of(this.#shard) === undefined;
+    return this.subscribers === 0 && !this.#link.isThere;
   }
 
   /** Whether it is the socket of the link as it is now; that of another may be one, too. */
   isLink(socket: HibernatingPeer): boolean {
-    return this.#links.on(socket) !== undefined;
+    return this.#link.isOn(socket);
   }
 
   /** Why a socket of a token's holder can't be accepted now. */
@@ -199,7 +199,7 @@ export class EndpointCore {
     this.#settle();
   }
 
-  subscriberMessage(socket: HibernatingPeer, message: Message): void {
+  clientMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     answerFrames(message, {
       path: this.#state.path,
@@ -217,21 +217,22 @@ export class EndpointCore {
     this.#settle();
   }
 
-  subscriberClosed(socket: HibernatingPeer): void {
+  clientClosed(socket: HibernatingPeer): void {
     this.#forget(socket);
     this.#settle();
   }
 
   /** A socket that a shard has just dialled; its hello comes first (L3). */
   linkOpened(socket: HibernatingPeer): void {
-    saveLink(socket, undefined, this.#carried);
+    this.#link.opened(socket);
   }
 
   linkMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
-    const link = this.#links.on(socket) ?? this.#greet(socket, frames?.[0]);
-    if (link?.hello.shard !== this.#shard) return;
+    const link = this.#link.hear(socket, frames?.[0]);
+    if (link === undefined) return;
+    if (link.isNew) this.#linked(link.revocations);
     const state = this.#state;
     if (frames === undefined) state.garbled();
     for (const frame of frames ?? []) {
@@ -247,35 +248,24 @@ export class EndpointCore {
     }
     state.passOn(message, frames?.length);
     this.#settle();
-    this.#save();
+    this.#link.save();
   }
 
   linkClosed(socket: HibernatingPeer, code: number): void {
-    const link = this.#links.remove(socket);
-    if (link?.hello.shard !== this.#shard) return;
+    if (!this.#link.remove(socket)) return;
     this.#tokens.unlinked();
     this.#publishes.unlinked(this.#shard);
     this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
-    if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
+    if (this.subscribers > 0) this.#link.seek(code === CLOSE.detached ? "now" : "later");
   }
 
-  #greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
-    const link = this.#links.greet(socket, frame);
-    if (link?.hello.shard === this.#shard) {
-      this.#seeker.stop();
-      this.#wakeAt = undefined;
-      // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
-      this.#tokens.linked(link.revocations);
-      this.#state.linked();
-      this.#publishes.linked(this.#shard);
-      if (this.#tokens.next !== undefined) this.#state.serveWaiting();
-    } else if (link !== undefined) {
-      // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
-      saveLink(socket, link.hello, []);
-      sendQuietly(socket, encodeEmpty(this.#state.path));
-    }
-    return link;
+  #linked(revocations: number): void {
+    // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
+    this.#tokens.linked(revocations);
+    this.#state.linked();
+    this.#publishes.linked(this.#shard);
+    if (this.#tokens.next !== undefined) this.#state.serveWaiting();
   }
 
   /** Why it can't be read, if it can't. */
@@ -284,7 +274,7 @@ export class EndpointCore {
     const says = decodeLinkDown(frame);
     if (!says.ok) return says.problem;
     const { value } = says;
-    if (value.kind === "wake") this.#wakeAt = undefined;
+    if (value.kind === "wake") this.#link.woken();
     if (value.kind === "revoke") this.#tokens.revoke(value.meant, value.graceMs);
     if (value.kind === "revocations") this.#tokens.lifted(value.count);
     if (value.kind === "checked") {
@@ -304,13 +294,8 @@ export class EndpointCore {
   #giveUp(socket: HibernatingPeer, problem: string): void {
     this.#ports.log(`a frame on the link of ${this.#state.path} can't be read: ${problem}`);
     this.#state.passOn();
-    closeQuietly(socket, "bad_frame");
+    this.#link.refuse(socket);
     this.linkClosed(socket, CLOSE.bad_frame);
-  }
-
-  #ask(said: Message): void {
-    const link = this.#links.of(this.#shard);
-    if (link !== undefined) sendQuietly(link.socket, said);
   }
 
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
@@ -388,25 +373,10 @@ export class EndpointCore {
   /** What follows from an event: who takes nothing, whether a link is needed, what to say on it. */
   #settle(): void {
     for (const socket of this.#pacer.wait(this.#state.full())) this.#close(socket, "slow_consumer");
-    if (this.#links.of(this.#shard) !== undefined) {
+    if (this.#link.isThere) {
       const spoke = this.#state.speak();
-      if (this.#askForWake() || spoke || this.#tokens.hasChanged) this.#save();
-    } else if (this.subscribers > 0) this.#seeker.seek("now");
-    else this.#seeker.stop();
-  }
-
-  #save(): void {
-    const link = this.#links.of(this.#shard);
-    if (link !== undefined)
-      saveLink(link.socket, link.hello, this.#carried, this.#wakeAt, this.#tokens.revocations());
-  }
-
-  /** L9. Returns whether it asked. */
-  #askForWake(): boolean {
-    const { next } = this.#tokens;
-    if (next === undefined || next === this.#wakeAt) return false;
-    this.#wakeAt = next;
-    this.#ask(encodeWakeAt(next));
-    return true;
+      if (this.#link.wakeAt(this.#tokens.next) || spoke || this.#tokens.hasChanged) this.#link.save();
+    } else if (this.subscribers > 0) this.#link.seek("now");
+    else this.#link.rest();
   }
 }

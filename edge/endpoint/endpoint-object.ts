@@ -41,29 +41,25 @@ type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
 /** Bound of a window, besides those of its stream: an isolate of 128 MB holds many objects. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
+const SOCKETS = {
+  object: "endpoint object",
+  client: "subscriber",
+  fromLinks: "websocket_message_in.endpoint_link",
+  fromClients: "websocket_message_in.endpoint_subscriber",
+} as const;
+
 export class EndpointObject extends DurableObject<Env> {
-  readonly #sockets: ObjectSockets<EndpointCore>;
+  readonly #sockets: ObjectSockets;
   /** undefined until the endpoint's path is known. */
   #core: EndpointCore | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     count("object_created.endpoint");
-    this.#sockets = new ObjectSockets(
-      ctx,
-      {
-        object: "endpoint object",
-        client: "subscriber",
-        fromLinks: "websocket_message_in.endpoint_link",
-        fromClients: "websocket_message_in.endpoint_subscriber",
-      },
-      {
-        awake: () => this.#core,
-        wake: (about) => this.#wake(about),
-        clientMessage: (core, socket, message) => core.subscriberMessage(socket, message),
-        clientClosed: (core, socket) => core.subscriberClosed(socket),
-      },
-    );
+    this.#sockets = new ObjectSockets(ctx, SOCKETS, {
+      awake: () => this.#core,
+      wake: (about) => this.#wake(about),
+    });
   }
 
   /** The core, at the first event of this life. `about`: the socket that the event is about. */

@@ -57,7 +57,8 @@ export class Pacer<S extends Peer> {
   #note(full: readonly S[], known: Full<S>): readonly S[] {
     const now = this.#ports.now();
     const hopeless: S[] = [];
-    for (const socket of known.keys()) if (!full.includes(socket)) known.delete(socket);
+    const still = new Set(full);
+    for (const socket of known.keys()) if (!still.has(socket)) known.delete(socket);
     for (const socket of full) {
       const bytes = socket.bufferedAmount;
       const before = known.get(socket);

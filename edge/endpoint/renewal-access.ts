@@ -1,8 +1,9 @@
 /** Looks at a token that is renewed on a socket, with what the isolate has of its issuers: S18 of PROTOCOL.md. */
 import { parseAddress } from "../../shared/protocol/address.ts";
-import { accessOf, principalOf } from "../access/access.ts";
+import { accessOf } from "../access/access.ts";
 import { mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
+import { principalOf } from "../access/token.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { holderOf } from "./holder.ts";

@@ -26,18 +26,22 @@ export interface LeadingPorts<Answer> {
 
 /** undefined if there is no room anywhere. */
 export async function lead<Answer>(ports: LeadingPorts<Answer>): Promise<Answer | undefined> {
-  if (ports.isGuess) return ports.room();
+  const waitsInRoom = async () => {
+    const waits = await ports.room();
+    return ports.isCrowded(waits) ? undefined : waits;
+  };
+  if (ports.isGuess) return waitsInRoom();
+  const ask = async (object: number) => {
+    const answer = await ports.own(object, false);
+    if (!ports.isForARoom(answer)) return answer;
+    ports.missed();
+    // If so many wait there, this one is taken like any other.
+    return (await waitsInRoom()) ?? ports.own(object, true);
+  };
   const { full } = ports;
   // Those that were known to be full are asked last: if many came back at once, they had left them.
   for (let at = full; at < full + OBJECTS; at++) {
-    const object = at % OBJECTS;
-    const answer = await ports.own(object, false);
-    if (ports.isForARoom(answer)) {
-      ports.missed();
-      const waits = await ports.room();
-      // So many wait there that this one is taken like any other.
-      return ports.isCrowded(waits) ? ports.own(object, true) : waits;
-    }
+    const answer = await ask(at % OBJECTS);
     if (!ports.isCrowded(answer)) return answer;
     ports.isFull(at + 1);
   }

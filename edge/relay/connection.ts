@@ -24,6 +24,9 @@ export interface Row {
   readonly version: number;
 }
 
+/** Hears that a message left; `before`: what was unsent before that. */
+export type Left = (connection: Connection, message: Message, before: number) => void;
+
 export class Connection implements Peer {
   readonly socket: HibernatingPeer;
   /** The one path that it may follow, if its socket is one of a single endpoint (one-endpoint.ts). */
@@ -39,7 +42,9 @@ export class Connection implements Peer {
   isOpen = true;
   /** It is new, has said nothing by itself, and nothing was sent to it yet. */
   isUntried: boolean;
-  #outbox: Message[] = [];
+  /** What is kept to be sent. Nearly always there is no more than the first. */
+  #first: Message | undefined;
+  #more: Message[] | undefined;
   #queued = 0;
   /** So much of what is unsent was sent of a past. */
   #past = 0;
@@ -68,32 +73,42 @@ export class Connection implements Peer {
   }
 
   send(message: Message): void {
-    if (this.#outbox.length === 0) this.#waits(this);
-    this.#outbox.push(message);
+    if (this.#first === undefined) {
+      this.#first = message;
+      this.#waits(this);
+    } else if (this.#more === undefined) this.#more = [message];
+    else this.#more.push(message);
     this.#queued += message.length;
   }
 
-  /** Sends what is kept. `sent` hears of each message, with what was unsent before it. */
-  flush(sent: (message: Message, before: number) => void): void {
-    const outbox = this.#outbox;
-    if (outbox.length === 0) return;
-    this.#outbox = [];
+  /** Sends what is kept. `left` hears of each message. Returns how many these are. */
+  flush(left: Left): number {
+    const first = this.#first;
+    if (first === undefined) return 0;
+    const more = this.#more;
+    this.#first = this.#more = undefined;
     this.#queued = 0;
-    for (const message of packMessages(outbox, LIMITS.batchBytes)) {
-      const before = this.socket.bufferedAmount;
-      if (sendQuietly(this.socket, message)) sent(message, before);
-    }
+    if (more === undefined) return this.#send(first, left);
+    let sent = 0;
+    for (const message of packMessages([first, ...more], LIMITS.batchBytes))
+      sent += this.#send(message, left);
+    return sent;
+  }
+
+  #send(message: Message, left: Left): number {
+    const before = this.socket.bufferedAmount;
+    if (!sendQuietly(this.socket, message)) return 0;
+    left(this, message, before);
+    return 1;
   }
 
   close(code: number, reason: string): void {
     this.socket.close(code, reason);
   }
 
-  /** Nobody takes the socket for a connection again, should it outlive the memory. */
   end(name: CloseName): void {
     this.isOpen = false;
-    this.socket.serializeAttachment(null);
-    closeQuietly(this.socket, name);
+    endSocket(this.socket, name);
   }
 
   /** A past that was begun isn't held against whoever takes it. */
@@ -105,6 +120,12 @@ export class Connection implements Peer {
   sentPast(): void {
     this.#past = this.bufferedAmount;
   }
+}
+
+/** Closes a socket. Nobody takes it for a connection again, should it outlive the memory. */
+export function endSocket(socket: HibernatingPeer, name: CloseName): void {
+  socket.serializeAttachment(null);
+  closeQuietly(socket, name);
 }
 
 /** M7: verdicts of many subscriptions wait for one another, so that none of them closes the connection. */

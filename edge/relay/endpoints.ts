@@ -1,9 +1,7 @@
 /**
  * Many endpoint states in one object, over one link to each shard: L12–L14 of INTERNALS.md. It knows nothing of who the
- * subscribers are, of tokens, or of what an endpoint's records are for; the object says `settle` after each event.
- *
- * Only the states that an event was about are looked at when it ends, however many there are. Their windows share one budget
- * of memory (window-budget.ts).
+ * subscribers are, of tokens, or of what an endpoint's records are for; the object says `settle` after each event. What is
+ * held is in hosted-states.ts; this is what links bring to it, and what they are needed for.
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -24,8 +22,8 @@ import type { ObjectLink } from "../endpoint/object-links.ts";
 import type { StateFacts } from "../endpoint/state-facts.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+import { type Hosted, HostedStates } from "./hosted-states.ts";
 import { ShardLinks } from "./shard-links.ts";
-import { WindowBudget, type WindowShare } from "./window-budget.ts";
 
 export interface EndpointsPorts<S extends Peer>
   extends LinkSeekerPorts,
@@ -65,30 +63,15 @@ export interface EndpointsKept<S> {
   readonly subscribers: Iterable<readonly [path: string, S, SubscriptionFacts]>;
 }
 
-interface Hosted<S extends Peer> extends WindowShare {
-  readonly state: EndpointState<S>;
-  readonly shard: number;
-}
-
 export class Endpoints<S extends Peer> {
   readonly links: ShardLinks;
   readonly #ports: EndpointsPorts<S>;
-  readonly #windows: WindowBudget;
-  readonly #all = new Map<string, Hosted<S>>();
-  readonly #byShard = new Map<number, Set<Hosted<S>>>();
-  /** Of these those that have subscribers, as they were when the last event ended. */
-  readonly #occupied = new Map<number, Set<Hosted<S>>>();
-  /** What the present event was about. */
-  readonly #touched = new Set<Hosted<S>>();
-  /** Those with someone who waits and must take more first. */
-  readonly #paced = new Set<Hosted<S>>();
+  readonly #hosted: HostedStates<S>;
   readonly #heads = new Map<number, RoutingReader>();
-  /** Whether one was forgotten in the present event. */
-  #hasDropped = false;
 
   constructor(ports: EndpointsPorts<S>, { windowBytes, gatherMs }: EndpointsConfig, kept: EndpointsKept<S>) {
     this.#ports = ports;
-    this.#windows = new WindowBudget(windowBytes);
+    this.#hosted = new HostedStates(windowBytes);
     this.links = new ShardLinks(ports, kept.links, (shard) => this.#gaveUp(shard), gatherMs);
     const subscribers = new Map<string, (readonly [S, SubscriptionFacts])[]>();
     for (const [path, subscriber, facts] of kept.subscribers) {
@@ -102,47 +85,43 @@ export class Endpoints<S extends Peer> {
   }
 
   get size(): number {
-    return this.#all.size;
+    return this.#hosted.size;
   }
 
   has(path: string): boolean {
-    return this.#all.has(path);
+    return this.#hosted.has(path);
   }
 
   /** What must outlive the memory. */
-  *facts(): Iterable<readonly [path: string, StateFacts]> {
-    for (const [path, { state }] of this.#all) yield [path, state.facts()];
+  facts(): Iterable<readonly [path: string, StateFacts]> {
+    return this.#hosted.facts();
   }
 
   /** Its topic is exposed. */
   subscribe(subscriber: S, path: string, id: number, from: Position | undefined, occupancy?: true): void {
-    const hosted = this.#all.get(path) ?? this.#open(path);
+    const hosted = this.#hosted.get(path) ?? this.#open(path);
     if (hosted === undefined) throw new Error(`${path} is not exposed`);
     hosted.neededAt = this.#ports.now();
-    this.#touched.add(hosted);
+    this.#hosted.touch(hosted);
     hosted.state.subscribe(subscriber, id, from, occupancy);
   }
 
   leave(subscriber: S, path: string): void {
-    const hosted = this.#all.get(path);
+    const hosted = this.#hosted.get(path);
     if (hosted === undefined) return;
-    this.#touched.add(hosted);
+    this.#hosted.touch(hosted);
     hosted.state.leave(subscriber);
   }
 
   /** Those who wait for what doesn't fit just now, by whatever endpoint. */
   full(): readonly S[] {
-    for (const hosted of this.#touched) this.#notePace(hosted);
-    if (this.#paced.size === 0) return [];
-    const full = new Set<S>();
-    for (const { state } of this.#paced) for (const one of state.full()) full.add(one);
-    return [...full];
+    return this.#hosted.full();
   }
 
   /** Some may have room, or may have their verdicts now. */
   serveWaiting(only: "full" | "all"): void {
-    for (const hosted of only === "full" ? this.#paced : this.#all.values()) {
-      this.#touched.add(hosted);
+    for (const hosted of only === "full" ? this.#hosted.paced() : this.#hosted.all()) {
+      this.#hosted.touch(hosted);
       hosted.state.serveWaiting();
     }
   }
@@ -167,15 +146,15 @@ export class Endpoints<S extends Peer> {
     }
     // Where a message was of one endpoint alone it is passed on as it is.
     if (typeof only === "object") only.state.passOn(message, frames?.length);
-    for (const { state } of this.#touched) state.passOn();
+    for (const { state } of this.#hosted.touched()) state.passOn();
   }
 
   linkClosed(socket: HibernatingPeer, when: "now" | "later"): void {
     const shard = this.links.remove(socket)?.hello.shard;
     if (shard === undefined) return;
     this.#ports.unlinked(shard);
-    for (const hosted of this.#byShard.get(shard) ?? []) {
-      this.#touched.add(hosted);
+    for (const hosted of this.#hosted.of(shard)) {
+      this.#hosted.touch(hosted);
       hosted.state.linkLost();
     }
     if (this.#isNeeded(shard)) this.links.seek(shard, when);
@@ -183,27 +162,12 @@ export class Endpoints<S extends Peer> {
 
   /** The event has ended. Says to shards what is to be said by now. Returns whether anything that is to be kept may have changed. */
   settle(): boolean {
-    if (this.#touched.size === 0 && !this.#hasDropped) return false;
-    const unlinked = new Set<number>();
-    for (const hosted of this.#touched) {
-      const { state, shard } = hosted;
-      if (state.subscribers > 0) setIn(this.#occupied, shard).add(hosted);
-      else this.#occupied.get(shard)?.delete(hosted);
-      this.#notePace(hosted);
-      if (this.links.of(shard) !== undefined) state.speak();
-      else unlinked.add(shard);
-      // Nobody else knows of it: a shard that has it says when it is forgotten.
-      if (state.subscribers === 0 && this.links.of(shard) === undefined) this.#drop(hosted);
-      else this.#windows.count(hosted);
-    }
-    this.#touched.clear();
-    this.#hasDropped = false;
-    for (const shard of unlinked) {
+    const unlinked = this.#hosted.settle((shard) => this.links.of(shard) !== undefined);
+    for (const shard of unlinked ?? []) {
       if (this.#isNeeded(shard)) this.links.seek(shard, "now");
       else this.links.rest(shard);
     }
-    this.#windows.keep(this.#all.values());
-    return true;
+    return unlinked !== undefined;
   }
 
   /** Whether a link to a shard is needed may have changed, though nothing has that is followed there. */
@@ -214,13 +178,13 @@ export class Endpoints<S extends Peer> {
   }
 
   #isNeeded(shard: number): boolean {
-    return (this.#occupied.get(shard)?.size ?? 0) > 0 || this.#ports.publishesTo(shard);
+    return this.#hosted.isOccupied(shard) || this.#ports.publishesTo(shard);
   }
 
   /** Nothing is watched on its link, nor published (L13). */
   #endIfIdle(shard: number): void {
-    const isWatched = (this.#byShard.get(shard)?.size ?? 0) > 0;
-    if (!isWatched && !this.#ports.publishesTo(shard)) this.links.say(shard, encodeIdle());
+    if (!this.#hosted.isWatched(shard) && !this.#ports.publishesTo(shard))
+      this.links.say(shard, encodeIdle());
   }
 
   #open(
@@ -249,20 +213,7 @@ export class Endpoints<S extends Peer> {
       facts,
       subscribers,
     );
-    const hosted = { state, shard, neededAt: ports.now(), bytes: 0 };
-    this.#all.set(path, hosted);
-    setIn(this.#byShard, shard).add(hosted);
-    this.#touched.add(hosted);
-    return hosted;
-  }
-
-  #drop(hosted: Hosted<S>): void {
-    this.#hasDropped = true;
-    this.#all.delete(hosted.state.path);
-    this.#byShard.get(hosted.shard)?.delete(hosted);
-    this.#occupied.get(hosted.shard)?.delete(hosted);
-    this.#paced.delete(hosted);
-    this.#windows.remove(hosted);
+    return this.#hosted.add(state, shard, ports.now());
   }
 
   #greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
@@ -273,8 +224,8 @@ export class Endpoints<S extends Peer> {
     this.#ports.linked(link);
     // It was needed when it was sought, or when there was another number of shards.
     this.#endIfIdle(shard);
-    for (const hosted of this.#byShard.get(shard) ?? []) {
-      this.#touched.add(hosted);
+    for (const hosted of this.#hosted.of(shard)) {
+      this.#hosted.touch(hosted);
       hosted.state.linked();
     }
     return link;
@@ -284,9 +235,9 @@ export class Endpoints<S extends Peer> {
   #update(heads: RoutingReader, frame: Frame): Hosted<S> | "unreadable" | undefined {
     const routing = heads.read(frame);
     if (routing === undefined) return "unreadable";
-    const hosted = this.#all.get(routing.endpoint);
+    const hosted = this.#hosted.get(routing.endpoint);
     if (hosted === undefined) return undefined;
-    this.#touched.add(hosted);
+    this.#hosted.touch(hosted);
     hosted.state.update(frame, routing);
     return hosted;
   }
@@ -310,41 +261,33 @@ export class Endpoints<S extends Peer> {
   }
 
   #about(path: string): EndpointState<S> | undefined {
-    const hosted = this.#all.get(path);
-    if (hosted !== undefined) this.#touched.add(hosted);
+    const hosted = this.#hosted.get(path);
+    if (hosted !== undefined) this.#hosted.touch(hosted);
     return hosted?.state;
   }
 
   /** The shard has forgotten it. If somebody came back meanwhile it is asked from where it is. */
   #detached(shard: number, path: string): void {
-    const hosted = this.#all.get(path);
+    const hosted = this.#hosted.get(path);
     if (hosted !== undefined && hosted.state.subscribers > 0) {
-      this.#touched.add(hosted);
+      this.#hosted.touch(hosted);
       hosted.state.linked();
       return;
     }
-    if (hosted !== undefined) {
-      this.#touched.delete(hosted);
-      this.#drop(hosted);
-    }
+    if (hosted !== undefined) this.#hosted.drop(hosted);
     this.#endIfIdle(shard);
   }
 
   /** What can't be read may have been an answer, whose body must not be taken for live updates: the shard dials anew. */
   #giveUp(socket: HibernatingPeer): void {
-    for (const { state } of this.#touched) state.passOn();
+    for (const { state } of this.#hosted.touched()) state.passOn();
     closeQuietly(socket, "bad_frame");
     this.linkClosed(socket, "later");
   }
 
   #gaveUp(shard: number): void {
-    for (const { state } of [...(this.#byShard.get(shard) ?? [])])
+    for (const { state } of [...this.#hosted.of(shard)])
       for (const subscriber of [...state.members()]) this.#ports.lost(subscriber, state.path);
-  }
-
-  #notePace(hosted: Hosted<S>): void {
-    if (hosted.state.full().length > 0) this.#paced.add(hosted);
-    else this.#paced.delete(hosted);
   }
 
   #headsOf(shard: number): RoutingReader {
@@ -356,10 +299,4 @@ export class Endpoints<S extends Peer> {
 
 function isOfShard(says: LinkDown): says is SaidByShard {
   return ["wake", "checked", "revoke", "revocations"].includes(says.kind);
-}
-
-function setIn<T>(sets: Map<number, Set<T>>, key: number): Set<T> {
-  const set = sets.get(key) ?? new Set();
-  sets.set(key, set);
-  return set;
 }

@@ -65,8 +65,11 @@ export class Follows {
 
   /** A connection is no more. */
   remove(connection: Connection): void {
-    this.#subscriptions -= connection.follows.size;
-    for (const path of connection.follows.keys()) this.#ports.endpoints().leave(connection, path);
+    const { follows } = connection;
+    this.#subscriptions -= follows.size;
+    for (const path of follows.keys()) this.#ports.endpoints().leave(connection, path);
+    // Whoever was about to end one of these finds nothing left to end.
+    follows.clear();
   }
 
   subscribe(connection: Connection, { endpoint: path, id, from, occupancy }: Omit<Subscribe, "kind">): void {
@@ -102,18 +105,21 @@ export class Follows {
       const followed = connection.follows.get(path);
       // Another subscribe, or an unsub, took its place.
       if (!connection.isOpen || followed?.id !== id || !followed.seeks) return;
-      const held = this.#ports.endpoints();
       if ("code" in oldest) this.end(connection, path, oldest);
-      else if (!held.has(path) && held.size >= this.#bounds.endpoints) this.end(connection, path, FULL);
-      else held.subscribe(connection, path, id, oldest, followed.occupancy);
+      else if (this.#lacksPlaceFor(path)) this.end(connection, path, FULL);
+      else this.#ports.endpoints().subscribe(connection, path, id, oldest, followed.occupancy);
     });
   }
 
   /** Whether nobody more can subscribe to an endpoint. */
   isFullFor(path: string): boolean {
-    const { endpoints, subscriptions } = this.#bounds;
+    return this.#subscriptions >= this.#bounds.subscriptions || this.#lacksPlaceFor(path);
+  }
+
+  /** Of the endpoints only those have a place that somebody follows, and not those that only seek where to begin. */
+  #lacksPlaceFor(path: string): boolean {
     const held = this.#ports.endpoints();
-    return this.#subscriptions >= subscriptions || (!held.has(path) && held.size >= endpoints);
+    return !held.has(path) && held.size >= this.#bounds.endpoints;
   }
 
   unsubscribe(connection: Connection, path: string, id: number): void {
@@ -146,7 +152,8 @@ export class Follows {
     // Where it may have a socket of one endpoint was judged before it was accepted.
     const judgement = only === undefined ? this.#ports.judge(path, right) : ALLOWED;
     if (!judgement.ok) return judgement;
-    if (follows.has(path)) return undefined;
+    const followed = follows.get(path);
+    if (followed !== undefined) return followed.seeks && this.#lacksPlaceFor(path) ? FULL : undefined;
     const { limits } = this.#bounds;
     if (follows.size >= limits.subscriptions)
       return { code: "too_many_subscriptions", message: `a connection has at most ${limits.subscriptions}` };

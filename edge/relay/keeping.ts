@@ -9,9 +9,9 @@
  */
 import type { Holder } from "../endpoint/holder.ts";
 import type { StateFacts } from "../endpoint/state-facts.ts";
-import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import type { HibernatingPeer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Connection, Followed, Row } from "./connection.ts";
+import { type Connection, endSocket, type Followed, type Row } from "./connection.ts";
 import {
   type KeptConnection,
   readConnection,
@@ -96,7 +96,9 @@ export class Keeping {
   } {
     const { rows } = this.#ports;
     this.#version = version;
-    if (sockets.length === 0) {
+    // One that was ended stays until its peer has heard so: it follows nothing (`end`).
+    const present = sockets.filter((socket) => socket.deserializeAttachment() !== null);
+    if (present.length === 0) {
       rows.clear();
       return { connections: [], facts: new Map(), isWhole: true };
     }
@@ -104,14 +106,14 @@ export class Keeping {
     const kept = rows.connections();
     const connections: Survivor[] = [];
     const used = new Set<string>();
-    for (const socket of sockets) {
+    for (const socket of present) {
       const survivor = survivorOf(socket, kept);
       if (survivor !== undefined && isKnown(survivor, facts)) connections.push(survivor);
-      else closeQuietly(socket, "going_away");
+      else endSocket(socket, "going_away");
       if (survivor?.row !== undefined) used.add(survivor.row.id);
     }
     for (const id of kept.keys()) if (!used.has(id)) this.#left.add(id);
-    return { connections, facts, isWhole: connections.length === sockets.length };
+    return { connections, facts, isWhole: connections.length === present.length };
   }
 
   /** What must outlive the memory has changed. */
@@ -131,10 +133,11 @@ export class Keeping {
     if (connection.row !== undefined) this.#left.add(connection.row.id);
   }
 
-  /** At the end of an event. */
-  save(): void {
-    for (const connection of this.#changed) this.#attach(connection);
+  /** At the end of an event. Returns those of which more would have to be kept than can be. */
+  save(): readonly Connection[] {
+    const changed = [...this.#changed];
     this.#changed.clear();
+    return changed.filter((connection) => !this.#attach(connection));
   }
 
   /** When rows are to be written, if nothing changes before; undefined if none are. */
@@ -157,7 +160,8 @@ export class Keeping {
     this.#left.clear();
   }
 
-  #attach(connection: Connection): void {
+  /** Whether it could be written. */
+  #attach(connection: Connection): boolean {
     const { right, only, sender, lastId, follows } = connection;
     const holder = this.#ports.holderOf(connection);
     const tag = this.#ports.tagOf(connection);
@@ -178,7 +182,12 @@ export class Keeping {
       { right, holder, only, sender, lastId, tag },
       fits ? text : (connection.row ?? ""),
     );
-    connection.socket.serializeAttachment(kept);
+    try {
+      connection.socket.serializeAttachment(kept);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #newId(): string {

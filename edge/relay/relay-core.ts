@@ -10,82 +10,29 @@
 import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
-import type { Answered } from "../endpoint/catch-up.ts";
-import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
-import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
+import { Spending } from "../endpoint/connection-limits.ts";
 import type { Holder } from "../endpoint/holder.ts";
-import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import { Publishes } from "../endpoint/publishes.ts";
-import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
-import type { SenderSpending } from "../endpoint/sender-spending.ts";
+import type { Granted } from "../endpoint/renewals.ts";
 import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
-import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
-import { Endpoints, type EndpointsConfig, type EndpointsKept } from "./endpoints.ts";
+import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
-import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
+import { awaitsAll, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
-import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Keeping, type Survivor } from "./keeping.ts";
 import { Newcomers } from "./newcomers.ts";
-import { Oldest, type OldestResult } from "./oldest.ts";
+import { Oldest } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
-import type { Judgement, Right } from "./right.ts";
-
-export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
-  /** Milliseconds since 1970; they never go back. */
-  now(): number;
-  /** The same as the machine has it, for dates: it may be set back. */
-  wall(): number;
-  /** When a client last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
-  pingedAt(socket: HibernatingPeer): number | undefined;
-  /** undefined if the topic of a path is not exposed. */
-  configOf(path: string): EndpointStateConfig | undefined;
-  shardOf(path: string): number;
-  /** Whether a path may be subscribed to. */
-  judge(path: string, right: Right): Judgement;
-  /** Where an endpoint's history begins, as its shard says. */
-  oldest(path: string): Promise<OldestResult>;
-  /** Whether it may be published to. */
-  judgePublish(path: string, right: Right): Judgement;
-  /** Whether there may be any path that can be published to. */
-  mayPublishSomewhere(right: Right): boolean;
-  /** For a publish that has none: nobody can guess it. */
-  newKey(): string;
-  /** Messages that went out to clients. */
-  sent(messages: number): void;
-  /** A subscription has its verdict. */
-  answered(how: Answered): void;
-  readonly rows: RelayRows;
-}
-
-export interface RelayConfig extends FollowBounds, EndpointsConfig {
-  readonly limits: ConnectLimits;
-  readonly bySender: SenderSpending;
-  /** Of a value that is published, in bytes. */
-  readonly publishBytes: number;
-}
-
-/** A subscribe by a URL: of a socket that follows this one endpoint. */
-export interface UrlSubscribe {
-  readonly path: string;
-  readonly from: Position | undefined;
-  readonly occupancy?: true | undefined;
-  /** From whom it came, if that counts. */
-  readonly sender?: string | undefined;
-}
-
-/** Sockets that outlived a hibernation. */
-export interface RelaySurvivors {
-  readonly links: readonly HibernatingPeer[];
-  readonly connections: readonly HibernatingPeer[];
-}
+import type { RelayConfig, RelayPorts, RelaySurvivors, UrlSubscribe } from "./relay-ports.ts";
+import type { Right } from "./right.ts";
+import { Sending } from "./sending.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -95,7 +42,7 @@ export class RelayCore {
   readonly #endpoints: Endpoints<Connection>;
   readonly #follows: Follows;
   readonly #tokens: Tokens<Connection, Granted>;
-  readonly #unsent: Unsent<Connection>;
+  readonly #sending: Sending;
   readonly #pacer: Pacer<Connection>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #keeping: Keeping;
@@ -103,8 +50,6 @@ export class RelayCore {
   readonly #publishes: Publishes<Connection>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
   readonly #newcomers = new Newcomers<Connection>();
-  /** Those with something to be sent when the event ends. */
-  readonly #unflushed = new Set<Connection>();
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
@@ -115,7 +60,12 @@ export class RelayCore {
       senderOf: (socket) => this.#connections.get(socket)?.sender,
       spending: config.bySender,
     });
-    this.#unsent = new Unsent(this.#unsentPorts());
+    this.#sending = new Sending(config.limits.unsentBytes, {
+      now: () => ports.now(),
+      after: (ms, run) => this.#after(ms, run),
+      close: (connection, name) => this.#close(connection, name),
+      sent: (messages) => ports.sent(messages),
+    });
     this.#tokens = this.#createTokens();
     this.#publishes = this.#createPublishes();
     this.#keeping = new Keeping({
@@ -148,7 +98,7 @@ export class RelayCore {
         }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
-      tell: (connection, frame) => this.#tell(connection, frame),
+      tell: (connection, frame) => this.#sending.tell(connection, frame),
       close: (connection, name) => this.#close(connection, name),
       changed: (connection) => this.#keeping.changed(connection),
     });
@@ -211,14 +161,13 @@ export class RelayCore {
     whose: { readonly only?: string; readonly sender?: string | undefined },
   ): Connection {
     this.#tokens.keepTime();
-    const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, whose));
+    const connection = this.#add(new Connection(socket, right, this.#sending.waits, whose));
     if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === connection.only);
     this.#keeping.changed(connection);
     return connection;
   }
 
-  connectionMessage(socket: HibernatingPeer, message: Message): void {
+  clientMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
@@ -235,7 +184,7 @@ export class RelayCore {
     this.#settle();
   }
 
-  connectionClosed(socket: HibernatingPeer): void {
+  clientClosed(socket: HibernatingPeer): void {
     const connection = this.#connections.get(socket);
     if (connection !== undefined) this.#forget(connection);
     this.#settle();
@@ -275,19 +224,13 @@ export class RelayCore {
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
       publish: (publication) => this.#publishes.publish(connection, publication),
-      tell: (frame) => this.#tell(connection, frame),
+      tell: (frame) => this.#sending.tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
   }
 
   #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {
     return speakerOf(connection, only, hearing, () => this.#tokens.renewing(connection));
-  }
-
-  /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
-  #tell(connection: Connection, frame: string): void {
-    if (connection.isBehind(connection.bufferedAmount)) this.#close(connection, "slow_consumer");
-    else connection.send(frame);
   }
 
   #add(connection: Connection): Connection {
@@ -299,7 +242,7 @@ export class RelayCore {
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
   #close(connection: Connection, name: CloseName): void {
     if (!connection.isOpen) return;
-    this.#flush(connection);
+    this.#sending.flush(connection);
     this.#forget(connection);
     connection.end(name);
   }
@@ -308,11 +251,10 @@ export class RelayCore {
     connection.isOpen = false;
     this.#connections.delete(connection.socket);
     this.#newcomers.remove(connection);
-    this.#unflushed.delete(connection);
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
     this.#publishes.remove(connection);
-    this.#unsent.remove(connection);
+    this.#sending.remove(connection);
     this.#keeping.gone(connection);
   }
 
@@ -323,36 +265,25 @@ export class RelayCore {
     this.#mayServe = false;
     for (const connection of this.#pacer.wait(this.#endpoints.full()))
       this.#close(connection, "slow_consumer");
+    for (const connection of this.#keeping.save()) {
+      this.#ports.log("a connection is closed, of which more would have to be kept than can be");
+      this.#close(connection, "going_away");
+    }
     if (this.#endpoints.settle()) {
       this.#keeping.statesChanged();
       this.#firstLink.changed();
     }
     this.#firstLink.wakeAt(Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER));
-    for (const connection of this.#unflushed) this.#flush(connection);
-    this.#unflushed.clear();
-    this.#keeping.save();
+    this.#sending.flushAll();
     this.#firstLink.save();
     this.#endpoints.links.flush();
-  }
-
-  #flush(connection: Connection): void {
-    let sent = 0;
-    connection.flush((message, before) => {
-      sent++;
-      if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
-      // Shows whether anybody is there to take it.
-      else if (connection.isUntried) this.#unsent.sentFirst(connection);
-      connection.isUntried = false;
-    });
-    if (sent > 0) this.#ports.sent(sent);
   }
 
   // The beginning of a life.
 
   /** @param shards To which there are links. */
   #restore({ socket, right, holder, tag, ...kept }: Survivor, shards: readonly number[]): void {
-    const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, kept));
+    const connection = this.#add(new Connection(socket, right, this.#sending.waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
     const { only, lastId, follows } = connection;
@@ -382,7 +313,6 @@ export class RelayCore {
     facts: EndpointsKept<Connection>["facts"],
   ): Endpoints<Connection> {
     const ports = this.#ports;
-    const unsent = this.#unsent;
     return new Endpoints(
       {
         attach: (shard) => ports.attach(shard),
@@ -393,15 +323,7 @@ export class RelayCore {
         configOf: (path) => ports.configOf(path),
         shardOf: (path) => ports.shardOf(path),
         answered: (how) => ports.answered(how),
-        unsent: {
-          get hasRoom() {
-            return unsent.hasRoom;
-          },
-          // What leaves is counted when it leaves.
-          sent: () => undefined,
-          sentFirst: () => undefined,
-          remove: () => undefined,
-        },
+        unsent: this.#sending.ofStates,
         pace: OF_A_CONNECTION,
         isHeld: (connection) => this.#tokens.isHeld(connection),
         close: (connection, name) => this.#close(connection, name),
@@ -435,7 +357,7 @@ export class RelayCore {
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),
-      send: (connection, frame) => this.#tell(connection, frame),
+      send: (connection, frame) => this.#sending.tell(connection, frame),
       keep: (connection) => this.#keeping.changed(connection),
       close: (connection, name) => this.#close(connection, name),
       awaits: (connection) => awaitsAll(connection),
@@ -459,7 +381,7 @@ export class RelayCore {
         return judgement.ok ? undefined : judgement;
       },
       shardOf: (path) => ports.shardOf(path),
-      send: (connection, frame) => this.#tell(connection, frame),
+      send: (connection, frame) => this.#sending.tell(connection, frame),
       keep: (connection) => this.#keeping.changed(connection),
       unsent: (shard) => this.#endpoints.links.of(shard)?.socket.bufferedAmount,
       say: (shard, message) => this.#endpoints.links.pass(shard, message),
@@ -473,15 +395,5 @@ export class RelayCore {
       run();
       this.#settle();
     });
-  }
-
-  #unsentPorts(): UnsentPorts<Connection> {
-    const ports = this.#ports;
-    return {
-      unsentBytes: this.#config.limits.unsentBytes,
-      now: () => ports.now(),
-      after: (ms, run) => this.#after(ms, run),
-      close: (connection, name) => this.#close(connection, name),
-    };
   }
 }

@@ -41,28 +41,24 @@ import { isRoom } from "./rooms.ts";
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const ALL_WINDOWS_BYTES = 24 * 1024 * 1024;
 
+const SOCKETS = {
+  object: "relay",
+  client: "connection",
+  fromLinks: "websocket_message_in.relay_link",
+  fromClients: "websocket_message_in.relay_connection",
+} as const;
+
 export class RelayObject extends DurableObject<Env> {
-  readonly #sockets: ObjectSockets<RelayCore>;
+  readonly #sockets: ObjectSockets;
   #core: RelayCore | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     count("object_created.relay");
-    this.#sockets = new ObjectSockets(
-      ctx,
-      {
-        object: "relay",
-        client: "connection",
-        fromLinks: "websocket_message_in.relay_link",
-        fromClients: "websocket_message_in.relay_connection",
-      },
-      {
-        awake: () => this.#core,
-        wake: (about) => this.#wake(about),
-        clientMessage: (core, socket, message) => core.connectionMessage(socket, message),
-        clientClosed: (core, socket) => core.connectionClosed(socket),
-      },
-    );
+    this.#sockets = new ObjectSockets(ctx, SOCKETS, {
+      awake: () => this.#core,
+      wake: (about) => this.#wake(about),
+    });
   }
 
   /** The core, at the first event of this life. `about`: the socket that the event is about. */

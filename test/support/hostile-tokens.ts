@@ -154,6 +154,14 @@ export function tokensAt(now: number, elsewhere = "http://127.0.0.1") {
       granting({ subscribe: Array.from({ length: 51 }, (_, i) => `/q/${i}`) }),
       "invalid_token",
     ],
+    [
+      "grants what is too long with its claims put in",
+      granting(
+        { subscribe: Array.from({ length: 50 }, (_, i) => `/q/{sub}${i}`) },
+        { sub: "\u00e4".repeat(200) },
+      ),
+      "invalid_token",
+    ],
     ["grants a pattern without /", granting({ subscribe: ["quotes/*"] }), "invalid_token"],
     ["grants *", granting({ subscribe: ["*"] }), "invalid_token"],
     ["grants two stars", granting({ subscribe: ["/*/*"] }), "invalid_token"],

@@ -1,9 +1,11 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
+import { expect } from "vitest";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
 import { type SenderLimits, SenderSpending } from "../../edge/endpoint/sender-spending.ts";
 import type { OldestResult } from "../../edge/relay/oldest.ts";
-import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
+import { RelayCore } from "../../edge/relay/relay-core.ts";
+import type { RelayConfig } from "../../edge/relay/relay-ports.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
@@ -87,7 +89,7 @@ export class RelayWorld {
   }
 
   say(socket: FakeSocket, ...frames: object[]): void {
-    this.core.connectionMessage(socket, frames.map((frame) => JSON.stringify(frame)).join(SEPARATOR));
+    this.core.clientMessage(socket, frames.map((frame) => JSON.stringify(frame)).join(SEPARATOR));
   }
 
   /** A shard dials. */
@@ -169,9 +171,9 @@ export class RelayWorld {
     }
   }
 
-  /** The memory is lost, and the sockets are not. */
-  hibernate(): void {
-    this.core = this.#create();
+  /** The memory is lost, and the sockets are not; neither are those of `closing`, whose clients haven't heard of their close. */
+  hibernate(...closing: readonly FakeSocket[]): void {
+    this.core = this.#create(closing);
   }
 
   pass(ms: number): void {
@@ -197,8 +199,8 @@ export class RelayWorld {
     return [encodeAttached({ endpoint: path, id, verdict, to, horizon, count: frames.length }), ...frames];
   }
 
-  #create(): RelayCore {
-    const open = this.sockets.filter(({ closed }) => closed === undefined);
+  #create(closing: readonly FakeSocket[] = []): RelayCore {
+    const open = this.sockets.filter((socket) => socket.closed === undefined || closing.includes(socket));
     return new RelayCore(
       {
         now: () => this.clock.now,
@@ -229,6 +231,15 @@ export class RelayWorld {
       { links: [...this.links.values()], connections: open },
     );
   }
+}
+
+/** As a client hears it. */
+export function verdict(id: number): unknown {
+  return expect.objectContaining({ id, ok: expect.objectContaining({ head: expect.any(String) }) });
+}
+
+export function error(id: number, code: string): unknown {
+  return expect.objectContaining({ id, error: expect.objectContaining({ code }) });
 }
 
 function isAttach(frame: unknown): frame is Asked {

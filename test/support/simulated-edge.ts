@@ -324,10 +324,10 @@ export class SimulatedEdge {
       });
     });
     wire.server.listener = {
-      message: (message) => this.#core(host).subscriberMessage(wire.server, message),
+      message: (message) => this.#core(host).clientMessage(wire.server, message),
       close: () => {
         host.subscribers = host.subscribers.filter((other) => other !== wire);
-        this.#core(host).subscriberClosed(wire.server);
+        this.#core(host).clientClosed(wire.server);
       },
     };
     // The object is there before the socket is, as in the platform.

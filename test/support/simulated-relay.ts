@@ -66,11 +66,11 @@ export class SimulatedRelay {
   #accept(opened: (core: RelayCore, socket: End) => void): End {
     const wire = this.#ports.wire();
     wire.server.listener = {
-      message: (message) => this.#event().connectionMessage(wire.server, message),
+      message: (message) => this.#event().clientMessage(wire.server, message),
       close: () => {
         const core = this.#event();
         this.#connections = this.#connections.filter((other) => other !== wire);
-        core.connectionClosed(wire.server);
+        core.clientClosed(wire.server);
       },
     };
     const core = this.#event();

@@ -110,7 +110,7 @@ export class TokenWorld {
   }
 
   renew(socket: FakeSocket, id: number, token = "a.b.c"): void {
-    this.core.subscriberMessage(socket, JSON.stringify({ id, token }));
+    this.core.clientMessage(socket, JSON.stringify({ id, token }));
   }
 
   /** The first of the tokens that are being looked at was. */

@@ -66,7 +66,7 @@ export class Page implements Follower {
     switch (told.kind) {
       case "verdict":
       case "reset":
-        this.#judged(told.kind === "reset" ? { ...told.verdict, recovered: false } : told.verdict);
+        this.#judged(told.verdict);
         return;
       case "update": {
         const update = updateAsJson(told.frame);
@@ -84,14 +84,19 @@ export class Page implements Follower {
     }
   }
 
-  /** A loss after some updates is left to the next page, which is told of it by its own verdict. */
+  /**
+   * A loss after some updates is left to the next page, which is told of it by its own verdict. One before them stays one, though
+   * nothing was missing any more when it was asked again.
+   */
   #judged(verdict: Verdict): void {
-    if (this.#updates.length > 0 && verdict.recovered !== true) {
-      this.#lossFollows = this.#isFull = true;
+    const isLoss = verdict.recovered !== true;
+    if (this.#updates.length > 0) {
+      if (isLoss) this.#lossFollows = this.#isFull = true;
       return;
     }
-    if (this.#updates.length > 0) return;
-    this.#verdict = verdict;
+    // Its client named a position, so a verdict that says nothing of it is a loss, too.
+    if (isLoss) this.#verdict = { ...verdict, recovered: false };
+    else if (this.#verdict?.recovered !== false) this.#verdict = verdict;
     this.#next = verdict.position;
   }
 }

@@ -26,12 +26,12 @@ function subscribe(from?: string): FakeSocket {
 }
 
 function resubscribe(socket: FakeSocket, id: number, from: string): void {
-  core.subscriberMessage(socket, encodeSubscribe(id, PATH, position(from)));
+  core.clientMessage(socket, encodeSubscribe(id, PATH, position(from)));
 }
 
 function leave(socket: FakeSocket): void {
   subscribers = subscribers.filter((other) => other !== socket);
-  core.subscriberClosed(socket);
+  core.clientClosed(socket);
 }
 
 type Up = { readonly attach?: string; readonly cancel?: string; readonly id: number; readonly from?: string };

@@ -74,14 +74,14 @@ describe("[O2] an object", () => {
     object.clock.now += 500;
     const second = subscribe(core);
     expect(up.take()).toEqual([counted(2)]);
-    core.subscriberClosed(second);
+    core.clientClosed(second);
     expect(up.take()).toEqual([{ later: PATH }]);
     core.linkMessage(up, encodeCount(PATH));
     expect(up.take()).toEqual([counted(1)]);
 
     core.linkMessage(up, encodeEnough(PATH));
     object.clock.now += 500;
-    core.subscriberClosed(live);
+    core.clientClosed(live);
     expect(up.take()).toEqual([{ empty: PATH }]);
   });
 
@@ -94,7 +94,7 @@ describe("[O2] an object", () => {
 
     const woken = object.wake([up], [live]);
     expect(up.take()).toEqual([counted(1)]);
-    woken.subscriberClosed(other);
+    woken.clientClosed(other);
     expect(up.take()).toEqual([]);
   });
 
@@ -128,9 +128,9 @@ describe("[O3] [O4] an object", () => {
     expect(up.take()).toEqual([curious(true)]);
     const two = curiousOne(core);
     expect(up.take()).toEqual([curious(true)]);
-    core.subscriberClosed(one);
+    core.clientClosed(one);
     expect(up.take()).toEqual([]);
-    core.subscriberClosed(two);
+    core.clientClosed(two);
     expect(up.take()).toEqual([curious(false)]);
   });
 
@@ -162,9 +162,9 @@ describe("[O3] [O4] an object", () => {
 
   test("is asked in a frame, too; the next subscribe on the socket says it anew", () => {
     const { core, up, live } = new SmallEndpoint().running();
-    core.subscriberMessage(live, JSON.stringify({ id: 1, sub: PATH, from: "e:5", occupancy: true }));
+    core.clientMessage(live, JSON.stringify({ id: 1, sub: PATH, from: "e:5", occupancy: true }));
     expect(up.take()).toEqual([curious(true)]);
-    core.subscriberMessage(live, JSON.stringify({ id: 2, sub: PATH, from: "e:5" }));
+    core.clientMessage(live, JSON.stringify({ id: 2, sub: PATH, from: "e:5" }));
     expect(up.take()).toEqual([curious(false)]);
   });
 

@@ -17,7 +17,7 @@ describe("links", () => {
 
     const woken = object.wake([up], []);
     expect(up.take()).toEqual([{ empty: PATH }]);
-    woken.subscriberClosed(live);
+    woken.clientClosed(live);
     expect(up.messages).toEqual([]);
 
     subscribe(woken);
@@ -95,7 +95,7 @@ describe("links", () => {
   test("[L5] the last subscriber's leaving and the next one's coming are said once each", () => {
     const { core, up, live } = object.running();
 
-    core.subscriberClosed(live);
+    core.clientClosed(live);
     subscribe(core);
     subscribe(core);
 
@@ -108,13 +108,13 @@ describe("links", () => {
     const up = link(core);
     core.linkMessage(up, answer("e:0", "e:0", []));
     up.take();
-    core.subscriberClosed(first);
+    core.clientClosed(first);
     expect(up.take()).toEqual([{ empty: PATH, nothing: true }]);
 
     const second = subscribe(core);
     core.linkMessage(up, update(1, 0));
     up.take();
-    core.subscriberClosed(second);
+    core.clientClosed(second);
     expect(up.take()).toEqual([{ empty: PATH }]);
   });
 

@@ -34,7 +34,7 @@ beforeEach(() => {
 
 const frame = (id: number, more: object = {}) => JSON.stringify({ id, pub: PATH, v: id, ...more });
 const say = (socket: FakeSocket, id: number, more?: object) =>
-  world.core.subscriberMessage(socket, frame(id, more));
+  world.core.clientMessage(socket, frame(id, more));
 
 /** What went up the link since this was last asked, questions apart. */
 function passedOn(): LinkPublish[] {
@@ -85,7 +85,7 @@ describe("a publish", () => {
   test("[W24] [W26] many leave in the order in which they came, those of one message in one message", () => {
     const socket = world.live();
     world.up?.take();
-    world.core.subscriberMessage(socket, [1, 2, 3].map((id) => frame(id)).join("\u001e"));
+    world.core.clientMessage(socket, [1, 2, 3].map((id) => frame(id)).join("\u001e"));
     expect(world.up?.messages).toHaveLength(1);
     say(socket, 4);
 
@@ -111,7 +111,7 @@ describe("a publish", () => {
     const [gone, there] = [world.live(), world.live()];
     say(gone, 1);
     const [publish] = passedOn();
-    world.core.subscriberClosed(gone);
+    world.core.clientClosed(gone);
     if (publish !== undefined) answer(publish);
 
     expect([gone.take(), there.take()]).toEqual([[], []]);
@@ -176,7 +176,7 @@ describe("what is refused costs nobody else anything:", () => {
   test("[W22] a value may have as much as the deployment says, and its message 16 KiB beside that", () => {
     const [socket, greedy] = [world.live(), world.live()];
     say(socket, 1, { s: "x".repeat(MAX_BYTES), v: undefined });
-    world.core.subscriberMessage(greedy, new Uint8Array(MAX_BYTES + 16_385));
+    world.core.clientMessage(greedy, new Uint8Array(MAX_BYTES + 16_385));
 
     expect(passedOn()).toMatchObject([{ id: 1, publish: { value: { length: MAX_BYTES } } }]);
     expect([socket.closed, greedy.closed?.reason]).toEqual([undefined, "frame_too_large"]);
@@ -186,7 +186,7 @@ describe("what is refused costs nobody else anything:", () => {
     world = worldOf("public", { ...UNLIMITED, publishes: { perSecond: 10, burst: 2 } });
     const socket = world.live();
     for (const id of [1, 2, 3]) say(socket, id);
-    world.core.subscriberMessage(socket, `{"id":4,"sub":"${PATH}"}`);
+    world.core.clientMessage(socket, `{"id":4,"sub":"${PATH}"}`);
 
     expect(passedOn().map(({ id }) => id)).toEqual([1, 2]);
     expect(socket.take()).toMatchObject([
@@ -214,7 +214,7 @@ describe("who may publish", () => {
     const socket = world.live();
     say(socket, 1);
     expect(socket.take()).toEqual([refused(1, "forbidden")]);
-    world.core.subscriberMessage(socket, frame(2, { v: "x".repeat(20_000) }));
+    world.core.clientMessage(socket, frame(2, { v: "x".repeat(20_000) }));
 
     expect([socket.closed?.reason, passedOn()]).toEqual(["frame_too_large", []]);
   });
@@ -351,9 +351,9 @@ describe("the link", () => {
     world.cutLink();
     for (let id = 1; id <= 65; id++) say(socket, id);
     expect(socket.take()).toEqual([refused(65, "overloaded")]);
-    world.core.subscriberClosed(socket);
+    world.core.clientClosed(socket);
     const large = (id: number) =>
-      world.core.subscriberMessage(
+      world.core.clientMessage(
         other,
         encodePublication({
           ...{ id, endpoint: PATH, key: undefined, headers: [] },

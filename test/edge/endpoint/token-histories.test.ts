@@ -115,7 +115,7 @@ class History extends TokenWorld {
     if (one === undefined) return;
     one.left = true;
     one.socket.close(1000, "");
-    this.core.subscriberClosed(one.socket);
+    this.core.clientClosed(one.socket);
   }
 
   #some(): Bearer | undefined {

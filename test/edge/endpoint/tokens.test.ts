@@ -60,7 +60,7 @@ describe("a subscription ends with its token", () => {
     if (sleeps) world.hibernate();
 
     for (const socket of [alice, anyone])
-      world.core.subscriberMessage(socket, `{"id":1,"sub":"${PATH}","from":"e:1"}`);
+      world.core.clientMessage(socket, `{"id":1,"sub":"${PATH}","from":"e:1"}`);
     world.answerAsks();
 
     expect(alice.closed).toEqual(EXPIRED);
@@ -83,7 +83,7 @@ describe("a subscription ends with its token", () => {
     for (const other of [{ subject: "bob" }, { issuer: "another" }])
       expect(world.core.refusalOf(holder(end, other))).toBeUndefined();
 
-    world.core.subscriberClosed(first);
+    world.core.clientClosed(first);
 
     expect(world.core.refusalOf(holder(end))).toBeUndefined();
   });
@@ -415,7 +415,7 @@ describe("a token is renewed", () => {
   test("[S18] a socket that has gone, or whose time is over, hears nothing of it", async () => {
     const [gone, over] = [world.live(holder(end)), world.live(holder(end))];
     for (const socket of [gone, over]) world.renew(socket, 1);
-    world.core.subscriberClosed(gone);
+    world.core.clientClosed(gone);
     world.clock.now = end;
     for (let i = 0; i < 2; i++) await world.verified(later());
 
@@ -426,7 +426,7 @@ describe("a token is renewed", () => {
   test("[S2] [S18] while one is looked at an answer with its id is due: a subscribe must have a larger one", () => {
     const alice = world.live(holder(end));
     world.renew(alice, 5);
-    world.core.subscriberMessage(alice, `{"id":5,"sub":"${PATH}"}`);
+    world.core.clientMessage(alice, `{"id":5,"sub":"${PATH}"}`);
 
     expect(alice.closed).toEqual({ code: 4500, reason: "bad_frame" });
   });
@@ -462,8 +462,8 @@ describe("[S20] a connection that asks too much", () => {
 
   test("[S20] is told when it may ask again, and then it may; nobody else is", () => {
     const [eager, calm] = [world.live(), world.live()];
-    for (let id = 1; id <= 21; id++) world.core.subscriberMessage(eager, again(id));
-    world.core.subscriberMessage(calm, again(1));
+    for (let id = 1; id <= 21; id++) world.core.clientMessage(eager, again(id));
+    world.core.clientMessage(calm, again(1));
 
     const verdicts = eager.take();
     expect(verdicts.slice(0, 20)).toEqual(
@@ -474,17 +474,17 @@ describe("[S20] a connection that asks too much", () => {
     ]);
     expect(calm.take()).toMatchObject([{ id: 1, ok: {} }]);
     world.clock.now += 200;
-    world.core.subscriberMessage(eager, again(22));
+    world.core.clientMessage(eager, again(22));
     expect(eager.take()).toMatchObject([{ id: 22, ok: {} }]);
     expect(eager.closed).toBeUndefined();
   });
 
   test("[S20] [C5] and goes on all the same is closed, and gets updates until then", () => {
     const [eager, calm] = [world.live(), world.live()];
-    for (let id = 1; id <= 200; id++) world.core.subscriberMessage(eager, `{"id":${id},"pub":"/t/a"}`);
+    for (let id = 1; id <= 200; id++) world.core.clientMessage(eager, `{"id":${id},"pub":"/t/a"}`);
     world.append();
     expect(eager.take().at(-1)).toBe(update(2, 1));
-    for (let id = 201; id <= 300; id++) world.core.subscriberMessage(eager, `{"id":${id},"pub":"/t/a"}`);
+    for (let id = 201; id <= 300; id++) world.core.clientMessage(eager, `{"id":${id},"pub":"/t/a"}`);
 
     expect(eager.closed).toEqual({ code: 4007, reason: "rate_limited" });
     world.append();

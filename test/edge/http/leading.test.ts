@@ -45,11 +45,17 @@ test("[L16] if the room is full the object is asked again, to take it whatever t
     answer: "taken",
     asked: ["own 0", "missed", "room", "own 0 for sure"],
   });
+  // It has filled up meanwhile.
+  const filled = async (full: number, isSure: boolean) => (full > 0 ? "taken" : isSure ? "crowded" : "room");
+  expect(await led({ own: filled, room: async () => "crowded" })).toEqual({
+    answer: "taken",
+    asked: ["own 0", "missed", "room", "own 0 for sure", "full 1", "own 1"],
+  });
 });
 
 test("[L16] whoever makes keys up is sent to the room at once, and is told if that is full", async () => {
   expect(await led({ isGuess: true, room: async () => "crowded" })).toEqual({
-    answer: "crowded",
+    answer: undefined,
     asked: ["room"],
   });
 });

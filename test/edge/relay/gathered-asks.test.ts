@@ -38,7 +38,7 @@ test("[L16] the first question leaves at once, and those of the next 25 ms in on
   const clients = [A, B, C].map((path) => world.alone(path));
   expect(left(world)).toEqual([[A]]);
 
-  world.core.connectionClosed(clients[0] ?? world.alone(A));
+  world.core.clientClosed(clients[0] ?? world.alone(A));
   world.pass(GATHER_MS - 1);
   expect(left(world)).toEqual([]);
   world.pass(1);

@@ -26,7 +26,7 @@ test("[C5] [M2] [M3] mutated frames end at most their connection, whatever they 
   const neighbour = world.following("/t/neighbour");
   await playText({ count: 10 * HISTORIES, seed: SEED }, GOOD, (text) => {
     const client = world.connect();
-    world.core.connectionMessage(client, text);
+    world.core.clientMessage(client, text);
     world.answer(0);
     holds(
       client.closed === undefined || ["bad_frame", "frame_too_large"].includes(client.closed.reason),
@@ -35,7 +35,7 @@ test("[C5] [M2] [M3] mutated frames end at most their connection, whatever they 
     const said = client.take() as { id?: number; error?: { code: string } }[];
     for (const { error } of said) holds(error?.code !== "internal", "a fault of ours");
     if (client.closed === undefined) client.close(1_000, "");
-    world.core.connectionClosed(client);
+    world.core.clientClosed(client);
     world.sockets.splice(world.sockets.indexOf(client), 1);
   });
   const update = world.live("/t/neighbour");

@@ -1,14 +1,10 @@
 /** A socket of one endpoint in a room: it says and is told what the socket of the endpoint's own object would. */
 import { beforeEach, expect, test } from "vitest";
 import { holder, UNLIMITED } from "../../support/holders.ts";
-import { RelayWorld } from "../../support/relay-world.ts";
+import { error, RelayWorld, verdict } from "../../support/relay-world.ts";
 
 const [A, B] = ["/t/a", "/t/b"];
 const GRANTS = { subscribe: ["/t/*"], publish: [], discover: [], admin: false };
-const verdict = (id: number) =>
-  expect.objectContaining({ id, ok: expect.objectContaining({ head: expect.any(String) }) });
-const error = (id: number, code: string) =>
-  expect.objectContaining({ id, error: expect.objectContaining({ code }) });
 
 let world: RelayWorld;
 beforeEach(() => {

@@ -94,7 +94,7 @@ describe("a publish on a connection", () => {
   test("[W21] may be of bytes, beside subscribes, with ids of one series", () => {
     const client = publishing();
     const value = new Uint8Array([0, 255, 10]);
-    world.core.connectionMessage(
+    world.core.clientMessage(
       client,
       encodePublication({
         id: 3,
@@ -279,9 +279,9 @@ describe("[L13] [W26] links for what is published", () => {
 
   test("[L13] it stays while a connection is there that has published on it, and then nobody needs it", () => {
     const [one, other] = [publishing(), publishing()];
-    world.core.connectionClosed(one);
+    world.core.clientClosed(one);
     expect([upTo(0).said, upTo(1).said]).toEqual([[], []]);
-    world.core.connectionClosed(other);
+    world.core.clientClosed(other);
 
     expect([upTo(0).said, upTo(1).said]).toEqual([['{"idle":true}'], ['{"idle":true}']]);
   });
@@ -291,7 +291,7 @@ describe("[L13] [W26] links for what is published", () => {
     const follower = world.following(A);
     world.rest();
     world.hibernate();
-    world.core.connectionClosed(client);
+    world.core.clientClosed(client);
     expect([upTo(0).said.filter((said) => said.includes("idle")), upTo(1).said]).toEqual([
       [],
       ['{"idle":true}'],

@@ -202,12 +202,12 @@ describe("an object of today", () => {
 
     core.linkMessage(link, SHARD_SAYS_DOWN.attached);
     core.linkMessage(link, SHARD_SAYS_DOWN.live);
-    core.subscriberMessage(client, SUBSCRIBER_SAYS.resume);
+    core.clientMessage(client, SUBSCRIBER_SAYS.resume);
 
     const { verdict, update, live, recovered } = SUBSCRIBER_HEARS;
     const heard = client.messages.join(SEPARATOR).split(SEPARATOR);
     expect(heard).toEqual([verdict, update, live, recovered, live]);
-    core.subscriberClosed(client);
+    core.clientClosed(client);
     core.subscribe(new FakeSocket(), undefined);
     expect(link.messages.slice(1)).toEqual([OBJECT_SAYS.empty, OBJECT_SAYS.occupied]);
   });

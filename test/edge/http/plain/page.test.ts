@@ -86,6 +86,16 @@ describe("a page", () => {
     expect(page.text()).toMatch(/"position":"e.0:4".*e.0:1.*e.0:2.*e.0:3.*e.0:4/);
   });
 
+  test("[H12] tells a loss before its first update, whatever is filled after that", () => {
+    const lost = { recovered: false, cause: "horizon" };
+    const { page } = pageOf([verdict("e.0:5", "e.0:9", lost), update(9)]);
+    for (const frame of [verdict("e.0:5", "e.0:9", { recovered: true }, 1), update(6)]) page.hear(frame);
+    const begunAnew = pageOf([verdict("e.0:8", "e.0:9", {}), update(9)]);
+
+    expect(JSON.parse(page.text())).toMatchObject({ position: "e.0:6", recovered: false, cause: "horizon" });
+    expect(begunAnew.body).toMatchObject({ position: "e.0:9", recovered: false });
+  });
+
   test("[H12] is an error while the source is away", () => {
     const { page } = pageOf([encodeWait(0, "unavailable", "m")]);
 

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, stat
 import { basename, join } from "node:path";
 
 const cache = join(import.meta.dirname, "../../node_modules/.cache/proxies");
-const FETCH_MS = 300_000;
+const FETCH_MS = 60_000;
 
 interface Source {
   /** Files to fetch into the working folder. */

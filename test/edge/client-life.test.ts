@@ -1,9 +1,9 @@
-/** The client in a page that is frozen, and on a network that goes and comes: a real browser, and the real runtime. */
+/** The client in a page whose network goes and comes: a real browser, and the real runtime. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { build, stop } from "esbuild";
-import type { Browser, CDPSession, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
 import { eventually } from "../support/deadline.ts";
@@ -35,7 +35,6 @@ let browser: Browser;
 let site: Server;
 let proxy: TcpProxy;
 let page: Page;
-let devtools: CDPSession;
 let keys = 0;
 let path: string;
 /** The machine may be busy with much else. */
@@ -69,7 +68,6 @@ beforeEach(async () => {
   path = `/quotes/life-${++keys}`;
   origin.append(path, 1);
   page = await browser.newPage();
-  devtools = await page.context().newCDPSession(page);
   const query = new URLSearchParams({ edge: `http://127.0.0.1:${proxy.port}`, path });
   await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/?${query}`);
   await until(({ told }) => told.includes("live"));
@@ -83,19 +81,7 @@ const seen = (): Promise<Seen> => page.evaluate("seen");
 const until = (is: (seen: Seen) => boolean) =>
   eventually(async () => is(await seen()), "what the page is to see", PATIENCE_MS);
 
-test("[S26] a page that is thawed is back, with a verdict and all that came while it was frozen", async () => {
-  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-  proxy.silence();
-  origin.append(path, 2);
-  await devtools.send("Page.setWebLifecycleState", { state: "active" });
-  await until(({ told }) => told.includes("backingOff: nothing was heard"));
-  proxy.speak();
-  await until(({ told }) => told.at(-1) === "live" && told.includes("recovered"));
-
-  expect((await seen()).values).toEqual([1, 2]);
-}, 300_000);
-
-test("[S26] a page whose network comes back is, too", async () => {
+test("[S26] a page whose network comes back has a verdict, and all that came meanwhile", async () => {
   proxy.silence();
   origin.append(path, 2);
   await page.context().setOffline(true);

@@ -170,7 +170,8 @@ describe("the edge:", () => {
       ...["ok     embedded log", "ok     topic orders", "hint   topic quotes"],
       ...["ok     edge, http", "ok     uplink, http", "ok     WebSocket to the edge, http"],
       "ok     exposed topics, http",
-      ...["ok     clients' way, http", "ok     clients' way, http"],
+      // What keys become, where the root leads, and the upgrade.
+      ...["ok     clients' way, http", "ok     clients' way, http", "ok     clients' way, http"],
     ]);
     expect(well.lines).toContainEqual(expect.stringContaining("3 partitions with 1 records"));
     expect(well.code).toBe(0);

@@ -116,6 +116,9 @@ const RECIPE_OF: Readonly<Record<ProxyName, Recipe>> = {
         "User nobody",
         "Group nogroup",
         "StartServers 1",
+        // A stream whose client has gone takes a thread until the next heartbeat, and connections stay with their child.
+        "ThreadLimit 128",
+        "ThreadsPerChild 128",
       ];
       const adapted = replaced(
         replaced(atEdge(text, setting), "Listen 8080", `Listen 127.0.0.1:${port}`),

@@ -180,9 +180,10 @@ export class Revoking {
     this.#lifted.delete(nameOf(meant.issuer, id));
   }
 
-  /** How long sockets that a revocation means may still be renewed. */
+  /** How long sockets that a revocation means may still be renewed. It may have been made by a clock that is ahead of this one. */
   #leftMs(revocation: Revocation): number {
-    return Math.max(0, Math.ceil(endOf(revocation) - this.#ports.wall()));
+    const leftMs = Math.ceil(endOf(revocation) - this.#ports.wall());
+    return Math.min(Math.max(0, leftMs), revocation.graceMs);
   }
 
   /** Rows that can't be deleted lapse again when they are read again. */

@@ -202,6 +202,16 @@ describe("what it keeps", () => {
     expect(link.take()).toEqual([1_000, 0].map((graceMs) => ({ revoke: { meant: OF_ALICE, graceMs } })));
   });
 
+  test("[A9] one that was made by a clock ahead of its own, or again at once, leaves sockets no more than its margin", () => {
+    const { revoking } = shard.core;
+    for (let i = 0; i < 3; i++) revoking.revoke(revocation({ graceMs: 5_000 }));
+    expect(revoking.check(1, [ALICE]).revoked).toEqual([[0, 5_000]]);
+
+    const meant: Meant = { ...OF_ALICE, subject: "bob" };
+    revoking.learn([revocation({ id: "ahead", meant, graceMs: 1_000, madeAt: shard.clock.now + 60_000 })]);
+    expect(revoking.check(2, [BOB]).revoked).toEqual([[0, 1_000]]);
+  });
+
   test("[A9] it lists those of one issuer", () => {
     shard.core.revoking.revoke(revocation({ id: "a" }));
     shard.core.revoking.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));

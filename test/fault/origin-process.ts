@@ -14,17 +14,27 @@ export class OriginProcess {
   #child: Child | undefined;
   /** Events of its log by name, over all its lives. */
   readonly events = new Map<string, number>();
+  /** The one that this process ends. */
+  #ending: Child | undefined;
   #unread = "";
   readonly #hear: (line: string) => void;
+  readonly #wrong: (problem: string) => void;
 
   /**
    * @param env With the key that bears its name; without the folder, which is this one's.
    * @param hear Hears each line of its log.
+   * @param wrong Hears that it ended by itself, which no fault makes it do, and what it said last.
    */
-  constructor(name: string, dataDir: string, env: NodeJS.ProcessEnv, hear: (line: string) => void) {
+  constructor(
+    name: string,
+    dataDir: string,
+    env: NodeJS.ProcessEnv,
+    { hear, wrong }: { readonly hear: (line: string) => void; readonly wrong: (problem: string) => void },
+  ) {
     this.name = name;
     this.dataDir = dataDir;
     this.#hear = hear;
+    this.#wrong = wrong;
     this.hasAccount = env.KAFKA_SASL_USERNAME !== undefined;
     this.#env = { ...env, DATA_DIR: dataDir };
     mkdirSync(dataDir, { recursive: true });
@@ -45,8 +55,13 @@ export class OriginProcess {
   }
 
   start(): void {
+    if (this.pid !== undefined) throw new Error(`${this.name} runs already`);
     const child = new Child("origin/main.ts", this.#env, COMMANDS.origin.nodeFlags);
     this.#child = child;
+    child.process.once("exit", (code, signal) => {
+      if (this.#ending !== child)
+        this.#wrong(`${this.name} ended by itself (${signal ?? code}): ${child.output.slice(-1_000)}`);
+    });
     child.process.stderr?.on("data", (data: Buffer) => this.#count(data.toString()));
     child.process.once(
       "close",
@@ -55,11 +70,11 @@ export class OriginProcess {
   }
 
   async kill(): Promise<void> {
-    await this.#child?.stop("SIGKILL");
+    await this.#end("SIGKILL");
   }
 
   async stop(): Promise<void> {
-    await this.#child?.stop();
+    await this.#end("SIGTERM");
   }
 
   /** Stops the process where it is, or lets it go on: half-open to everyone who talks to it. */
@@ -70,6 +85,11 @@ export class OriginProcess {
   /** Only while it is stopped. */
   deleteIndex(): void {
     rmSync(join(this.dataDir, "origin"), { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#ending = this.#child;
+    await this.#child?.stop(signal);
   }
 
   #count(text: string): void {

@@ -91,8 +91,8 @@ export class Rig {
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
   connectionsAtFirst = 0;
-  /** What kinds of faults found out themselves, in words. */
-  readonly wrong: string[] = [];
+  /** What kinds of faults found out themselves, and origins that ended by themselves, in words. */
+  readonly wrong: string[];
 
   /** Resolves when everyone has begun, writers and subscribers too. What was started is ended where it fails. */
   static async start(settings: RigSettings): Promise<Rig> {
@@ -118,6 +118,7 @@ export class Rig {
     this.disks = built.disks;
     this.secret = built.secret;
     this.certificates = built.certificates;
+    this.wrong = built.wrong;
     this.#links = built.links;
     this.#undo = undo;
     const random = seeded(settings.seed);
@@ -238,7 +239,16 @@ export interface Links {
 
 type Parts = Pick<
   Rig,
-  "kafka" | "admin" | "topics" | "edge" | "crews" | "originClock" | "disks" | "secret" | "certificates"
+  | "kafka"
+  | "admin"
+  | "topics"
+  | "edge"
+  | "crews"
+  | "originClock"
+  | "disks"
+  | "secret"
+  | "certificates"
+  | "wrong"
 > & {
   readonly links: Omit<Links, "uplinks">;
 };
@@ -301,6 +311,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
   for (const proxy of [...uplinks, ...links.clients]) proxy.target = edge.port;
   const publishSecret = randomBytes(32).toString("base64");
   const disks: (SmallDisk | string)[] = [];
+  const wrong: string[] = [];
   const originClock = new FakedClock(join(folder, "origin-clock"));
   const crew = async (slices: number): Promise<Crew> => {
     const first = join(folder, `origin-0-of-${slices}`);
@@ -324,12 +335,15 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         PUBLISH_SECRET: publishSecret,
         KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
       };
-      return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));
+      return new OriginProcess(name, join(folder, name), env, {
+        hear: (line) => settings.hear?.(name, line),
+        wrong: (problem) => wrong.push(problem),
+      });
     });
     return { slices, origins, uplinks: used };
   };
   const crews = new Crews(edge, await crew(1), await crew(2));
-  return { links, kafka, admin, topics, edge, crews, originClock, disks, secret, certificates };
+  return { links, kafka, admin, topics, edge, crews, originClock, disks, secret, certificates, wrong };
 }
 
 export interface Target {

@@ -189,9 +189,10 @@ export class Ground {
     return undefined;
   }
 
+  /** To the edge none of this machine's own, which have no quota. */
   #address(): string {
     const number = this.#dials++ % this.target.addresses;
-    return `127.66.${Math.floor(number / ADDRESSES_EACH)}.${1 + (number % ADDRESSES_EACH)}`;
+    return `127.200.${Math.floor(number / ADDRESSES_EACH)}.${1 + (number % ADDRESSES_EACH)}`;
   }
 
   /** Ends all that is still open. */

@@ -85,17 +85,13 @@ export class RelayCore {
       },
       this.#tokens,
     );
-    const oldest = new Oldest({
-      oldest: (path) => ports.oldest(path),
-      log: (problem) => ports.log(problem),
-      settle: () => this.#settle(),
-    });
     this.#follows = new Follows(config, {
-      oldest: (path, done) =>
-        oldest.ask(path, (result) => {
-          this.#tokens.keepTime();
-          done(result);
-        }),
+      oldest: new Oldest({
+        oldest: (path) => ports.oldest(path),
+        answered: () => this.#tokens.keepTime(),
+        log: (problem) => ports.log(problem),
+        settle: () => this.#settle(),
+      }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
       tell: (connection, frame) => this.#sending.tell(connection, frame),

@@ -3,8 +3,7 @@
  * run with connections of a life before (L14). Nearly always one for each connection whose attachment can't hold what it follows,
  * and a few for how far all endpoints are.
  */
-import { count } from "../operations.ts";
-import type { Sql } from "../shard/shard-store.ts";
+import { run, type Sql } from "../sql.ts";
 import type { RelayRows } from "./keeping.ts";
 import { CHUNK_CHARACTERS } from "./kept.ts";
 
@@ -69,11 +68,7 @@ export class RelayStore implements RelayRows {
     this.#run("DELETE FROM followed");
   }
 
-  #run(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
-    const cursor = this.#sql.exec(sql, ...values);
-    const rows = cursor.toArray();
-    count("rows_read", cursor.rowsRead);
-    count("rows_written", cursor.rowsWritten);
-    return rows;
+  #run(query: string, ...values: (string | number)[]): Record<string, unknown>[] {
+    return run(this.#sql, query, ...values);
   }
 }

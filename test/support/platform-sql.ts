@@ -1,6 +1,6 @@
 /** What the platform offers of a database, on one of Node's; with its bound of a value, too. */
 import type { DatabaseSync } from "node:sqlite";
-import type { Sql } from "../../edge/shard/shard-store.ts";
+import type { Sql } from "../../edge/sql.ts";
 
 /** Of a row: as documented; newer runtimes take more. */
 const ROW_BYTES = 2_000_000;

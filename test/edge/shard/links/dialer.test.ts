@@ -19,7 +19,7 @@ test("[L1] a link that can't begin, since a row can't be written, is closed, and
         dialled.push(socket);
         return socket;
       },
-      after: (ms, run) => void clock.after(ms, run),
+      after: (ms, run) => clock.after(ms, run),
       random: () => 0,
       log: (problem) => problems.push(problem),
     },

@@ -1,29 +1,23 @@
 /**
- * What the object of one endpoint decides: it holds one endpoint state (endpoint-state.ts) and one link (own-link.ts), and joins
- * to them what its subscribers say, by whose tokens they are there, and what they publish. Sockets, time, chance and the shard
- * come in as ports.
+ * What the object of one endpoint decides: it holds one endpoint state (endpoint-state.ts) and one link (own-link.ts,
+ * link-hearing.ts), and joins to them what its subscribers say, by whose tokens they are there, and what they publish. Sockets,
+ * time, chance and the shard come in as ports.
  *
  * Between two events nothing is pending here, no timer, no promise, so that the object can hibernate; the exceptions are an
  * object that has subscribers and no link, and one that has a subscriber which is too full for more.
  */
-import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
+import type { CloseName, ErrorCode } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { decodeLinkDown } from "../../shared/protocol/link.ts";
-import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import type { Message } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
-import {
-  encodeEnd,
-  encodeRateLimited,
-  isUpdate,
-  URL_SUBSCRIBE_ID,
-} from "../../shared/protocol/subscriber.ts";
+import { encodeEnd, encodeRateLimited, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { loadSubscriber, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { type ConnectionLimits, type Senders, Spending } from "./connection-limits.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import type { Holder } from "./holder.ts";
+import { LinkHearing } from "./link-hearing.ts";
 import type { LinkSeekerPorts } from "./link-seeker.ts";
 import { OwnLink } from "./own-link.ts";
 import { OF_A_SOCKET } from "./pace.ts";
@@ -68,7 +62,6 @@ export interface Survivors {
 
 export class EndpointCore {
   readonly #ports: EndpointPorts;
-  readonly #shard: number;
   readonly #link: OwnLink;
   readonly #state: EndpointState<HibernatingPeer>;
   readonly #pacer: Pacer<HibernatingPeer>;
@@ -78,8 +71,7 @@ export class EndpointCore {
   readonly #publishes: Publishes<HibernatingPeer>;
   /** Of a message of a socket that may publish. */
   readonly #publisherBytes: number;
-  /** Of the frames on the link. */
-  readonly #heads = new RoutingReader();
+  readonly #fromShard: LinkHearing;
 
   constructor(
     ports: EndpointPorts,
@@ -88,7 +80,6 @@ export class EndpointCore {
   ) {
     const { path } = config;
     this.#ports = ports;
-    this.#shard = shard;
     this.#spending = new Spending(limits, senders);
     this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
@@ -156,9 +147,15 @@ export class EndpointCore {
       close,
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
-    const subscribers = this.#surviving(survivors.subscribers, path);
+    const subscribers = this.#surviving(survivors.subscribers, path, shard);
     const kept = this.#link.resume();
     this.#state = new EndpointState<HibernatingPeer>(statePorts, config, kept?.states.get(path), subscribers);
+    this.#fromShard = new LinkHearing(this.#link, shard, {
+      state: this.#state,
+      tokens: this.#tokens,
+      publishes: this.#publishes,
+      log: (problem) => ports.log(problem),
+    });
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
     if (kept !== undefined) this.#tokens.woken(kept.revocations);
     this.#tokens.keepTime();
@@ -229,73 +226,13 @@ export class EndpointCore {
 
   linkMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
-    const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
-    const link = this.#link.hear(socket, frames?.[0]);
-    if (link === undefined) return;
-    if (link.isNew) this.#linked(link.revocations);
-    const state = this.#state;
-    if (frames === undefined) state.garbled();
-    for (const frame of frames ?? []) {
-      if (typeof frame === "string" && !isUpdate(frame)) {
-        const problem = this.#control(frame);
-        if (problem === undefined) continue;
-        this.#giveUp(socket, problem);
-        return;
-      } else {
-        const routing = this.#heads.read(frame);
-        if (routing === undefined || routing.endpoint === state.path) state.update(frame, routing);
-      }
-    }
-    state.passOn(message, frames?.length);
+    if (!this.#fromShard.message(socket, message)) return;
     this.#settle();
     this.#link.save();
   }
 
   linkClosed(socket: HibernatingPeer, code: number): void {
-    if (!this.#link.remove(socket)) return;
-    this.#tokens.unlinked();
-    this.#publishes.unlinked(this.#shard);
-    this.#state.linkLost();
-    // After a break the shard dials again by itself; after a detach it has forgotten.
-    if (this.subscribers > 0) this.#link.seek(code === CLOSE.detached ? "now" : "later");
-  }
-
-  #linked(revocations: number): void {
-    // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
-    this.#tokens.linked(revocations);
-    this.#state.linked();
-    this.#publishes.linked(this.#shard);
-    if (this.#tokens.next !== undefined) this.#state.serveWaiting();
-  }
-
-  /** Why it can't be read, if it can't. */
-  #control(frame: string): string | undefined {
-    const { path } = this.#state;
-    const says = decodeLinkDown(frame);
-    if (!says.ok) return says.problem;
-    const { value } = says;
-    if (value.kind === "wake") this.#link.woken();
-    if (value.kind === "revoke") this.#tokens.revoke(value.meant, value.graceMs);
-    if (value.kind === "revocations") this.#tokens.lifted(value.count);
-    if (value.kind === "checked") {
-      this.#tokens.checked(value.checked);
-      this.#state.serveWaiting();
-    }
-    if (value.kind === "published") this.#publishes.answered(value.published);
-    if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
-    if ((value.kind === "count" || value.kind === "enough") && value.endpoint === path)
-      this.#state.count(value.kind === "count");
-    if (value.kind === "occupancy" && value.endpoint === path) this.#state.occupancy(value.subscribers);
-    if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
-    return undefined;
-  }
-
-  /** What can't be read may have been an answer, whose body must not be taken for live updates: the shard dials anew. */
-  #giveUp(socket: HibernatingPeer, problem: string): void {
-    this.#ports.log(`a frame on the link of ${this.#state.path} can't be read: ${problem}`);
-    this.#state.passOn();
-    this.#link.refuse(socket);
-    this.linkClosed(socket, CLOSE.bad_frame);
+    this.#fromShard.closed(socket, code);
   }
 
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
@@ -348,6 +285,7 @@ export class EndpointCore {
   *#surviving(
     sockets: readonly HibernatingPeer[],
     path: string,
+    shard: number,
   ): Iterable<[HibernatingPeer, SubscriptionFacts]> {
     for (const socket of sockets) {
       const survivor = loadSubscriber(socket);
@@ -359,7 +297,7 @@ export class EndpointCore {
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
       const publisher = survivor?.publisher;
       if (publisher?.grantedBy !== undefined) this.#rights.restore(socket, publisher.grantedBy);
-      if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [this.#shard]);
+      if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [shard]);
       yield [socket, facts];
     }
   }

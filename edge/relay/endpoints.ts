@@ -140,7 +140,7 @@ export class Endpoints<S extends Peer> {
           : this.#update(heads, frame);
       if (about === "unreadable") {
         this.#giveUp(socket);
-        break;
+        return;
       }
       only = only === undefined || only === about ? about : "several";
     }

@@ -13,7 +13,7 @@ import type { Connection, Followed } from "./connection.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
 import type { Subscribe } from "./hearing.ts";
-import type { OldestResult } from "./oldest.ts";
+import type { Oldest } from "./oldest.ts";
 import type { Judgement, Right } from "./right.ts";
 
 export interface FollowBounds {
@@ -31,8 +31,8 @@ export interface FollowsPorts {
   /** May close the connection, which then isn't open any more. */
   tell(connection: Connection, frame: string): void;
   close(connection: Connection, name: CloseName): void;
-  /** Where an endpoint's history begins; `done` isn't called at once. */
-  oldest(path: string, done: (result: OldestResult) => void): void;
+  /** Those who ask where an endpoint's history begins. */
+  readonly oldest: Pick<Oldest<Connection>, "ask" | "leave">;
   /** What must outlive the memory has changed. */
   changed(connection: Connection): void;
 }
@@ -67,7 +67,7 @@ export class Follows {
   remove(connection: Connection): void {
     const { follows } = connection;
     this.#subscriptions -= follows.size;
-    for (const path of follows.keys()) this.#ports.endpoints().leave(connection, path);
+    for (const path of follows.keys()) this.#leave(connection, path);
     // Whoever was about to end one of these finds nothing left to end.
     follows.clear();
   }
@@ -101,9 +101,9 @@ export class Follows {
   }
 
   #seek(connection: Connection, path: string, id: number): void {
-    this.#ports.oldest(path, (oldest) => {
+    this.#ports.oldest.ask(path, connection, (oldest) => {
       const followed = connection.follows.get(path);
-      // Another subscribe, or an unsub, took its place.
+      // Its connection may have been closed as another one heard of it.
       if (!connection.isOpen || followed?.id !== id || !followed.seeks) return;
       if ("code" in oldest) this.end(connection, path, oldest);
       else if (this.#lacksPlaceFor(path)) this.end(connection, path, FULL);
@@ -148,6 +148,12 @@ export class Follows {
     return connection.isOpen;
   }
 
+  /** Neither its endpoint nor a question knows of it any more. */
+  #leave(connection: Connection, path: string): void {
+    if (connection.follows.get(path)?.seeks) this.#ports.oldest.leave(path, connection);
+    this.#ports.endpoints().leave(connection, path);
+  }
+
   #refusalOf({ only, follows, right }: Connection, path: string): Why | undefined {
     // Where it may have a socket of one endpoint was judged before it was accepted.
     const judgement = only === undefined ? this.#ports.judge(path, right) : ALLOWED;
@@ -162,7 +168,9 @@ export class Follows {
 
   /** @param why The edge ends it. */
   #step(connection: Connection, path: string, event: FollowEvent, why: Why = LOST): void {
-    const { after, tells } = stepFollow(followOf(connection.follows.get(path)), event);
+    const before = connection.follows.get(path);
+    const { after, tells } = stepFollow(followOf(before), event);
+    if (before?.seeks) this.#ports.oldest.leave(path, connection);
     if (after.kind === "none" && connection.follows.delete(path)) {
       this.#subscriptions--;
       this.#ports.endpoints().leave(connection, path);

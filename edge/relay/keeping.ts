@@ -28,6 +28,7 @@ export interface RelayRows {
   /** Those of a version. */
   states(version: number): readonly string[];
   saveStates(version: number, chunks: readonly string[]): void;
+  /** What each follows, of whatever length, by the id of its row. */
   connections(): ReadonlyMap<string, { readonly version: number; readonly follows: string }>;
   saveConnection(id: string, version: number, follows: string): void;
   dropConnection(id: string): void;
@@ -116,9 +117,9 @@ export class Keeping {
     return { connections, facts, isWhole: connections.length === present.length };
   }
 
-  /** What must outlive the memory has changed. */
+  /** What must outlive the memory has changed. Of one that was closed meanwhile nothing is to. */
   changed(connection: Connection): void {
-    this.#changed.add(connection);
+    if (connection.isOpen) this.#changed.add(connection);
   }
 
   statesChanged(): void {

@@ -141,8 +141,8 @@ function isWhole(text: string): boolean {
   return /^[0-9]{1,16}$/.test(text);
 }
 
-/** A row of SQLite has less than 2 MB. */
-const CHUNK_CHARACTERS = 1_000_000;
+/** What a row has at most: the platform takes 2 MB. */
+export const CHUNK_CHARACTERS = 1_000_000;
 /** A state that needs more keeps less: what is missing is asked again. */
 const STATE_BYTES = 8_000;
 

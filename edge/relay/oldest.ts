@@ -3,7 +3,8 @@
  * asked, which is a call and no frame on a link; so while one is open the object can't sleep, and loses none of them.
  *
  * One question of an endpoint serves all who asked for it before it was answered. A few are open at a time, since a shard has room
- * for so many of all relays; the others wait, and there are no more of them than subscriptions.
+ * for so many of all relays; the others wait. What nobody waits for any more isn't asked: there are no more askers than
+ * subscriptions.
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
@@ -18,8 +19,10 @@ export type OldestResult = Position | NoOldest;
 
 export interface OldestPorts {
   oldest(path: string): Promise<OldestResult>;
+  /** Some are about to have their answers. */
+  answered(): void;
   log(problem: string): void;
-  /** Some have their answers, which is an event of its own. */
+  /** They have had them, which is an event of its own. */
   settle(): void;
 }
 
@@ -28,10 +31,10 @@ const OPEN = 50;
 
 const LOST: NoOldest = { code: "unavailable", message: "the source of this endpoint can't be reached" };
 
-export class Oldest {
+export class Oldest<C> {
   readonly #ports: OldestPorts;
   /** Those who wait, by path, in the order in which the questions are put. */
-  readonly #askers = new Map<string, ((result: OldestResult) => void)[]>();
+  readonly #askers = new Map<string, Map<C, (result: OldestResult) => void>>();
   /** Of these, those whose question isn't put yet. */
   readonly #waiting = new Set<string>();
   #open = 0;
@@ -40,15 +43,22 @@ export class Oldest {
     this.#ports = ports;
   }
 
-  ask(path: string, done: (result: OldestResult) => void): void {
+  /** `done` isn't called at once, nor if the asker asks again or leaves. */
+  ask(path: string, asker: C, done: (result: OldestResult) => void): void {
     const askers = this.#askers.get(path);
     if (askers !== undefined) {
-      askers.push(done);
+      askers.set(asker, done);
       return;
     }
-    this.#askers.set(path, [done]);
+    this.#askers.set(path, new Map([[asker, done]]));
     this.#waiting.add(path);
     this.#next();
+  }
+
+  leave(path: string, asker: C): void {
+    const askers = this.#askers.get(path);
+    askers?.delete(asker);
+    if (askers?.size === 0 && this.#waiting.delete(path)) this.#askers.delete(path);
   }
 
   #next(): void {
@@ -63,9 +73,10 @@ export class Oldest {
   async #put(path: string): Promise<void> {
     const result = await this.#answerOf(path);
     this.#open--;
-    const askers = this.#askers.get(path) ?? [];
+    const askers = this.#askers.get(path) ?? new Map<C, never>();
     this.#askers.delete(path);
-    for (const done of askers) done(result);
+    this.#ports.answered();
+    for (const done of askers.values()) done(result);
     this.#next();
     this.#ports.settle();
   }

@@ -1,6 +1,6 @@
 /**
  * What an object decides that holds many endpoints, for connections that follow many: M2–M11 of PROTOCOL.md, L12–L14 of
- * INTERNALS.md. It joins what its connections say (hearing.ts), what they follow (follows.ts) and publish
+ * INTERNALS.md. It joins what its connections say (listening.ts), what they follow (follows.ts) and publish
  * (../endpoint/publishes.ts), by whose tokens they are there (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what
  * outlives the memory (keeping.ts). Sockets, rows, time, chance and shards come in as ports.
  *
@@ -8,28 +8,23 @@
  * subscribers and no link, and one with a client that is too full for more.
  */
 import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
-import { Spending } from "../endpoint/connection-limits.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import { Publishes } from "../endpoint/publishes.ts";
 import type { Granted } from "../endpoint/renewals.ts";
-import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
-import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
 import { awaitsAll, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
-import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type Survivor } from "./keeping.ts";
-import { Newcomers } from "./newcomers.ts";
+import { Listening } from "./listening.ts";
 import { Oldest } from "./oldest.ts";
-import { speakerOf } from "./one-endpoint.ts";
 import type { RelayConfig, RelayPorts, RelaySurvivors, UrlSubscribe } from "./relay-ports.ts";
 import type { Right } from "./right.ts";
 import { Sending } from "./sending.ts";
@@ -44,22 +39,17 @@ export class RelayCore {
   readonly #tokens: Tokens<Connection, Granted>;
   readonly #sending: Sending;
   readonly #pacer: Pacer<Connection>;
-  readonly #spending: Spending<HibernatingPeer>;
+  readonly #listening: Listening;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #publishes: Publishes<Connection>;
-  readonly #connections = new Map<HibernatingPeer, Connection>();
-  readonly #newcomers = new Newcomers<Connection>();
+  readonly #connections = new Connections();
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
   constructor(ports: RelayPorts, config: RelayConfig, survivors: RelaySurvivors) {
     this.#ports = ports;
     this.#config = config;
-    this.#spending = new Spending(config.limits, {
-      senderOf: (socket) => this.#connections.get(socket)?.sender,
-      spending: config.bySender,
-    });
     this.#sending = new Sending(config.limits.unsentBytes, {
       now: () => ports.now(),
       after: (ms, run) => this.#after(ms, run),
@@ -85,22 +75,28 @@ export class RelayCore {
       },
       this.#tokens,
     );
-    const oldest = new Oldest({
-      oldest: (path) => ports.oldest(path),
-      log: (problem) => ports.log(problem),
-      settle: () => this.#settle(),
-    });
     this.#follows = new Follows(config, {
-      oldest: (path, done) =>
-        oldest.ask(path, (result) => {
-          this.#tokens.keepTime();
-          done(result);
-        }),
+      oldest: new Oldest({
+        oldest: (path) => ports.oldest(path),
+        answered: () => this.#tokens.keepTime(),
+        log: (problem) => ports.log(problem),
+        settle: () => this.#settle(),
+      }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
       tell: (connection, frame) => this.#sending.tell(connection, frame),
       close: (connection, name) => this.#close(connection, name),
       changed: (connection) => this.#keeping.changed(connection),
+    });
+    this.#listening = new Listening(config, {
+      now: () => ports.now(),
+      mayPublish: ({ only, right }) =>
+        only === undefined ? ports.mayPublishSomewhere(right) : ports.judgePublish(only, right).ok,
+      follows: this.#follows,
+      tokens: this.#tokens,
+      publishes: this.#publishes,
+      tell: (connection, frame) => this.#sending.tell(connection, frame),
+      close: (connection, name) => this.#close(connection, name),
     });
     const linked = survivors.links.flatMap((socket) => loadLink(socket) ?? []);
     const version = Math.max(0, ...linked.map((link) => link.version));
@@ -139,10 +135,9 @@ export class RelayCore {
 
   /** M1: a socket that was just accepted. `sender`: from whom it came, if that counts. */
   open(socket: HibernatingPeer, right: Right, holder?: Holder, sender?: string): void {
-    const now = this.#ports.now();
-    for (const one of this.#newcomers.late(now, (peer) => this.#ports.pingedAt(peer)))
+    for (const one of this.#connections.silent(this.#ports.now(), (peer) => this.#ports.pingedAt(peer)))
       this.#close(one, "going_away");
-    this.#newcomers.came(this.#admit(socket, right, holder, { sender }), now);
+    this.#admit(socket, right, holder, { sender });
     this.#settle();
   }
 
@@ -169,14 +164,10 @@ export class RelayCore {
 
   clientMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
-    const connection = this.#connections.get(socket);
+    const connection = this.#connections.on(socket);
     if (connection !== undefined) {
-      this.#newcomers.remove(connection);
-      const { only } = connection;
-      const hearing = this.#hearingOf(connection);
-      let saysMore = true;
-      if (only === undefined) saysMore = hear(connection, message, hearing);
-      else answerFrames(message, this.#speakerOf(connection, only, hearing));
+      this.#connections.heard(connection);
+      const saysMore = this.#listening.hear(connection, message);
       // The last id, at least.
       if (connection.isOpen && saysMore) this.#keeping.changed(connection);
       this.#publishes.flush();
@@ -185,7 +176,7 @@ export class RelayCore {
   }
 
   clientClosed(socket: HibernatingPeer): void {
-    const connection = this.#connections.get(socket);
+    const connection = this.#connections.on(socket);
     if (connection !== undefined) this.#forget(connection);
     this.#settle();
   }
@@ -206,35 +197,10 @@ export class RelayCore {
     this.#settle();
   }
 
-  // What clients say, and are told.
-
-  #hearingOf(connection: Connection): Hearing {
-    const now = this.#ports.now();
-    const { socket, only, right } = connection;
-    const publishes =
-      only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
-    const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
-    return {
-      messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
-      // One that may not publish is asked for its frames, whatever they say.
-      waitMs: (what, count) =>
-        this.#spending.take(socket, what === "publishes" && !publishes ? "messages" : what, now, count),
-      bears: () => this.#spending.bears(socket, now),
-      subscribe: (said) => this.#follows.subscribe(connection, said),
-      unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
-      renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
-      publish: (publication) => this.#publishes.publish(connection, publication),
-      tell: (frame) => this.#sending.tell(connection, frame),
-      close: (name) => this.#close(connection, name),
-    };
-  }
-
-  #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {
-    return speakerOf(connection, only, hearing, () => this.#tokens.renewing(connection));
-  }
+  // Who is there.
 
   #add(connection: Connection): Connection {
-    this.#connections.set(connection.socket, connection);
+    this.#connections.add(connection, this.#ports.now());
     this.#follows.add(connection);
     return connection;
   }
@@ -249,8 +215,7 @@ export class RelayCore {
 
   #forget(connection: Connection): void {
     connection.isOpen = false;
-    this.#connections.delete(connection.socket);
-    this.#newcomers.remove(connection);
+    this.#connections.remove(connection);
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
     this.#publishes.remove(connection);
@@ -286,26 +251,18 @@ export class RelayCore {
     const connection = this.#add(new Connection(socket, right, this.#sending.waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
-    const { only, lastId, follows } = connection;
-    if (only === undefined && lastId === 0 && follows.size === 0)
-      this.#newcomers.came(connection, this.#ports.now());
   }
 
   #resume(): void {
-    for (const connection of [...this.#connections.values()])
+    for (const connection of [...this.#connections.all()])
       for (const [path, { seeks }] of [...connection.follows]) {
         const isThere = seeks ? this.#ports.configOf(path) !== undefined : this.#endpoints.has(path);
         if (!isThere) this.#follows.end(connection, path, NOT_EXPOSED);
       }
-    for (const connection of this.#connections.values()) this.#follows.resume(connection);
+    for (const connection of this.#connections.all()) this.#follows.resume(connection);
     this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
-  }
-
-  *#following(): Iterable<readonly [path: string, Connection, SubscriptionFacts]> {
-    for (const connection of this.#connections.values())
-      for (const [path, facts] of connection.follows) if (!facts.seeks) yield [path, connection, facts];
   }
 
   #createEndpoints(
@@ -313,6 +270,9 @@ export class RelayCore {
     facts: EndpointsKept<Connection>["facts"],
   ): Endpoints<Connection> {
     const ports = this.#ports;
+    const noteServable = (mayServe: boolean) => {
+      this.#mayServe ||= mayServe;
+    };
     return new Endpoints(
       {
         attach: (shard) => ports.attach(shard),
@@ -330,21 +290,19 @@ export class RelayCore {
         keep: (connection, path, kept) => this.#follows.keep(connection, path, kept),
         lost: (connection, path) => this.#follows.end(connection, path, LOST),
         linked: (link) => {
-          this.#mayServe ||= this.#firstLink.linked(link);
+          noteServable(this.#firstLink.linked(link));
           this.#publishes.linked(link.hello.shard);
         },
         unlinked: (shard) => {
-          this.#mayServe ||= this.#firstLink.unlinked(shard);
+          noteServable(this.#firstLink.unlinked(shard));
           this.#publishes.unlinked(shard);
         },
-        said: (shard, says) => {
-          this.#mayServe ||= this.#firstLink.said(shard, says);
-        },
+        said: (shard, says) => noteServable(this.#firstLink.said(shard, says)),
         published: (answer) => this.#publishes.answered(answer),
         publishesTo: (shard) => this.#publishes.uses(shard),
       },
       this.#config,
-      { links, facts, subscribers: this.#following() },
+      { links, facts, subscribers: this.#connections.following() },
     );
   }
 

@@ -1,11 +1,11 @@
 /**
  * The SQL of an object of many endpoints: rows that are written when it has been quiet for a while, and read when it begins to
- * run with connections of a life before (L14). One for each connection whose attachment can't hold what it follows, and a few
- * for how far all endpoints are.
+ * run with connections of a life before (L14). Nearly always one for each connection whose attachment can't hold what it follows,
+ * and a few for how far all endpoints are.
  */
-import { count } from "../operations.ts";
-import type { Sql } from "../shard/shard-store.ts";
+import { run, type Sql } from "../sql.ts";
 import type { RelayRows } from "./keeping.ts";
+import { CHUNK_CHARACTERS } from "./kept.ts";
 
 export class RelayStore implements RelayRows {
   readonly #sql: Sql;
@@ -16,7 +16,7 @@ export class RelayStore implements RelayRows {
       "CREATE TABLE IF NOT EXISTS states (chunk INTEGER PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)",
     );
     this.#run(
-      "CREATE TABLE IF NOT EXISTS connections (id TEXT PRIMARY KEY, version INTEGER NOT NULL, follows TEXT NOT NULL) WITHOUT ROWID",
+      "CREATE TABLE IF NOT EXISTS followed (id TEXT, chunk INTEGER, version INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (id, chunk)) WITHOUT ROWID",
     );
   }
 
@@ -37,38 +37,38 @@ export class RelayStore implements RelayRows {
   }
 
   connections(): ReadonlyMap<string, { readonly version: number; readonly follows: string }> {
-    const rows = this.#run("SELECT id, version, follows FROM connections");
-    return new Map(
-      rows.map(({ id, version, follows }) => [
-        String(id),
-        { version: Number(version), follows: String(follows) },
-      ]),
-    );
+    const connections = new Map<string, { readonly version: number; readonly follows: string }>();
+    for (const row of this.#run("SELECT id, version, value FROM followed ORDER BY id, chunk")) {
+      const [id, value] = [String(row.id), String(row.value)];
+      const before = connections.get(id)?.follows ?? "";
+      connections.set(id, { version: Number(row.version), follows: before + value });
+    }
+    return connections;
   }
 
   saveConnection(id: string, version: number, follows: string): void {
-    this.#run(
-      "INSERT OR REPLACE INTO connections (id, version, follows) VALUES (?, ?, ?)",
-      id,
-      version,
-      follows,
-    );
+    const chunks = Math.ceil(follows.length / CHUNK_CHARACTERS);
+    this.#run("DELETE FROM followed WHERE id = ? AND chunk >= ?", id, chunks);
+    for (let chunk = 0; chunk < chunks; chunk++)
+      this.#run(
+        "INSERT OR REPLACE INTO followed (id, chunk, version, value) VALUES (?, ?, ?, ?)",
+        id,
+        chunk,
+        version,
+        follows.slice(chunk * CHUNK_CHARACTERS, (chunk + 1) * CHUNK_CHARACTERS),
+      );
   }
 
   dropConnection(id: string): void {
-    this.#run("DELETE FROM connections WHERE id = ?", id);
+    this.#run("DELETE FROM followed WHERE id = ?", id);
   }
 
   clear(): void {
     this.#run("DELETE FROM states");
-    this.#run("DELETE FROM connections");
+    this.#run("DELETE FROM followed");
   }
 
-  #run(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
-    const cursor = this.#sql.exec(sql, ...values);
-    const rows = cursor.toArray();
-    count("rows_read", cursor.rowsRead);
-    count("rows_written", cursor.rowsWritten);
-    return rows;
+  #run(query: string, ...values: (string | number)[]): Record<string, unknown>[] {
+    return run(this.#sql, query, ...values);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * All SQL of the edge: what a shard must remember over a restart. One row for each object that is attached,
+ * The SQL of a shard: what it must remember over a restart. One row for each object that is attached,
  * written when it comes and deleted when it goes, one for each revocation, one for the generation, and one for how many
  * shards there were.
  */
@@ -7,19 +7,7 @@ import * as v from "valibot";
 import { parseObject } from "../../shared/protocol/json-object.ts";
 import { type Revocation, RevocationSchema } from "../../shared/protocol/revocation.ts";
 import { type ObjectIdentity, readIdentity } from "../object-identity.ts";
-import { count } from "../operations.ts";
-
-/** As much of the platform's SQL as is used here. */
-export interface Sql {
-  exec(
-    query: string,
-    ...values: (string | number)[]
-  ): {
-    toArray(): Record<string, unknown>[];
-    readonly rowsRead: number;
-    readonly rowsWritten: number;
-  };
-}
+import { run, type Sql } from "../sql.ts";
 
 /** Objects that have a subscriber and no link ask their shard by themselves (L1). */
 const NOTHING_LOST = "nothing is lost by that: objects that are watched attach again";
@@ -128,11 +116,7 @@ export class ShardStore {
     this.#run("DELETE FROM objects WHERE identity = ?", identity);
   }
 
-  #run(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
-    const cursor = this.#sql.exec(sql, ...values);
-    const rows = cursor.toArray();
-    count("rows_read", cursor.rowsRead);
-    count("rows_written", cursor.rowsWritten);
-    return rows;
+  #run(query: string, ...values: (string | number)[]): Record<string, unknown>[] {
+    return run(this.#sql, query, ...values);
   }
 }

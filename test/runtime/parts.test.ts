@@ -7,6 +7,7 @@ import { closeFrame, framed } from "../../edge/runtime/node/sockets/frame.ts";
 import { Network } from "../../edge/runtime/node/sockets/network.ts";
 import { TIME_LIMITS } from "../../edge/runtime/node/time-limits.ts";
 import { deliverLater } from "../../edge/runtime/node/turn.ts";
+import { fulfilled } from "../support/fulfilled.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -137,10 +138,10 @@ describe("a connection", () => {
     const { client, faults, came } = connection();
 
     client.write(Buffer.from([0x81, 1, 0x61]));
-    await vi.waitFor(() => expect(came.length).toBe(1));
+    await fulfilled(() => expect(came.length).toBe(1));
 
     expect([...Buffer.concat(came)]).toEqual([0x88, 2, 0x03, 0xea]);
-    await vi.waitFor(() => expect(faults.length).toBe(1));
+    await fulfilled(() => expect(faults.length).toBe(1));
     expect(faults[0]?.message).toBe("Invalid WebSocket frame: MASK must be set");
   });
 
@@ -150,7 +151,7 @@ describe("a connection", () => {
     end.send("a");
     end.send(new Uint8Array([1]));
     expect([came.length, end.wire.buffered]).toEqual([0, 6]);
-    await vi.waitFor(() => expect(Buffer.concat(came).length).toBe(6));
+    await fulfilled(() => expect(Buffer.concat(came).length).toBe(6));
 
     expect([...Buffer.concat(came)]).toEqual([0x81, 1, 0x61, 0x82, 1, 1]);
     expect(end.wire.buffered).toBe(0);

@@ -118,6 +118,8 @@ export class AttachedObjects {
   /** Why the rest of it can't be read, if it can't. */
   #hear(link: Link, message: string): string | undefined {
     for (const frame of splitText(message)) {
+      // What stood before it may have ended the link: nobody would ever forget what was noted of it then.
+      if (this.links.of(link.peer) !== link) return undefined;
       const says = decodeLinkUp(frame);
       if (!says.ok) return says.problem;
       this.#says(link, says.value);

@@ -5,7 +5,7 @@
  */
 
 import type { ObjectIdentity } from "../../object-identity.ts";
-import type { Peer } from "../../peer.ts";
+import { closeQuietly, type Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { type DialEvent, type DialState, IDLE, RETRY, stepDial, TRIES } from "./dial-states.ts";
 
@@ -110,7 +110,13 @@ export class Dialer {
     this.#open--;
     this.#step(dial, { kind: "opened" });
     // If it was forgotten meanwhile, it is for whoever takes the link to say what becomes of it.
-    this.#opened(dial.object, peer);
+    try {
+      this.#opened(dial.object, peer);
+    } catch (error) {
+      // Its object asks for a link again, and others have their turns.
+      this.#ports.log(`a link to ${dial.object} can't begin: ${problemOf(error)}`);
+      closeQuietly(peer, "going_away");
+    }
     this.#next();
   }
 
@@ -119,10 +125,13 @@ export class Dialer {
     const wasForgotten = dial.state.kind === "idle";
     this.#step(dial, { kind: "failed" });
     if (!wasForgotten && dial.state.kind === "idle") {
-      const problem = error instanceof Error ? error.message : String(error);
-      this.#ports.log(`${dial.object} can't be dialled, for the ${TRIES}th time: ${problem}`);
+      this.#ports.log(`${dial.object} can't be dialled, for the ${TRIES}th time: ${problemOf(error)}`);
       this.#gaveUp(dial.object);
     }
     this.#next();
   }
+}
+
+function problemOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

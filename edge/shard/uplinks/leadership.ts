@@ -49,11 +49,13 @@ export class Generations {
     if (!this.#begun) this.advance();
   }
 
+  /** Throws, and stays where it is, if that can't be stored: a generation that the next life didn't know would be used again. */
   advance(): number {
-    this.#current++;
+    const next = this.#current + 1;
+    this.#store(next);
+    this.#current = next;
     this.#begun = true;
-    this.#store(this.#current);
-    return this.#current;
+    return next;
   }
 }
 

@@ -3,11 +3,10 @@
  * streams (E7), or by polls (E8) where streams are held back on their way. So all that decides is the same as on a WebSocket. Pure:
  * the shell performs the effects and says what happened.
  *
- * The edge is the receiver of a stream: it checks continuity and asks again. What is left to be done here is to share out endpoints
- * to streams, to resume each when a stream is made anew, and to say a loss as a reset.
+ * The edge is the receiver of a stream: it checks continuity and asks again. What is left to be done here is to resume each endpoint
+ * when its request is made anew (arrangement.ts), and to say a loss as a reset.
  */
 
-import { CLIENT_LIMITS } from "../../protocol/client-limits.ts";
 import { CLOSE } from "../../protocol/codes.ts";
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { routingOf } from "../../protocol/frame.ts";
@@ -21,24 +20,12 @@ import {
   withComponent,
 } from "../../protocol/position.ts";
 import { PING, PONG } from "../../protocol/up.ts";
+import { Arrangement } from "./arrangement.ts";
 import type { StreamEvent } from "./event-reader.ts";
 import type { HttpEffect, HttpEvent, HttpMode, StreamError, Welcome } from "./http-terms.ts";
-import { type Member, queryOf, STREAMS, type Stream, shareOut } from "./members.ts";
+import type { Member, Stream } from "./members.ts";
 import { answerTo, postOf, publishedBy } from "./posts.ts";
 import { frameOf } from "./told-frames.ts";
-
-/** Of a stream nothing has come for so long: it is gone (E5). */
-const SILENT_MS = 30_000;
-/** Its beginning hasn't come for so long: something on its way waits for its end. */
-export const HELD_BACK_MS = 6_000;
-/** The longest that a poll waits, and how much longer its answer may take. */
-export const POLL_MS = 25_000;
-const POLL_LATE_MS = 20_000;
-/** What is said of subscriptions is waited for so long, so that it becomes one request; an end can wait longer. */
-const SETTLE_MS = 20;
-const SETTLE_END_MS = 1_000;
-/** Polls of which nothing comes aren't made more often than this. */
-const IDLE_POLL_MS = 1_000;
 
 /** Endings of one endpoint that are those of the whole connection. */
 const OF_ALL: readonly string[] = ["expired", "revoked"];
@@ -54,14 +41,9 @@ interface Said {
 }
 
 export class HttpConnection {
-  #mode: HttpMode;
+  readonly #requests: Arrangement;
   #token: string;
   #phase: "checking" | "open" | "closed" = "checking";
-  readonly #members = new Map<string, Member>();
-  #streams: Stream[] = [];
-  #names = 0;
-  /** When requests are made for what has changed; undefined: nothing has. */
-  #arrangeAt: number | undefined;
   /** Of all streams that carry one token the first says that it ends. */
   #isEndTold = false;
   #renewal: { readonly id: number; readonly token: string } | undefined;
@@ -69,7 +51,11 @@ export class HttpConnection {
 
   constructor(token: string, mode: HttpMode) {
     this.#token = token;
-    this.#mode = mode;
+    this.#requests = new Arrangement(mode, {
+      open: (stream, query) => this.#effects.push({ kind: "stream", stream, query, token: this.#token }),
+      abort: (stream) => this.#effects.push({ kind: "abort", stream }),
+      left: (member) => this.#dismiss(member, TOO_MANY),
+    });
   }
 
   begin(): readonly HttpEffect[] {
@@ -95,17 +81,19 @@ export class HttpConnection {
         for (const frame of typeof event.message === "string" ? splitText(event.message) : [event.message])
           this.#said(frame, now);
         break;
-      case "heard":
-        this.#heard(this.#named(event.stream), now);
+      case "heard": {
+        const stream = this.#requests.named(event.stream);
+        if (stream !== undefined) this.#requests.heard(stream, now);
         break;
+      }
       case "told":
-        this.#told(this.#named(event.stream), event.event, now);
+        this.#told(this.#requests.named(event.stream), event.event, now);
         break;
       case "refused":
-        this.#endOf(this.#named(event.stream), event.error, now);
+        this.#endOf(this.#requests.named(event.stream), event.error, now);
         break;
       case "ended":
-        this.#ended(this.#named(event.stream), event.isWhole, now);
+        this.#ended(this.#requests.named(event.stream), event.isWhole, now);
         break;
       case "posted":
         this.#say(answerTo(event.id, event.answer));
@@ -129,7 +117,7 @@ export class HttpConnection {
     } else if (welcome.kind === "welcome") {
       this.#token = renewal.token;
       this.#isEndTold = false;
-      this.#redo(this.#streams, now);
+      this.#requests.redoAll(now);
       // When it ends the edge says when it is near (S17).
       this.#say(JSON.stringify({ id: renewal.id, ok: { expires: 0 } }));
     } else {
@@ -161,20 +149,12 @@ export class HttpConnection {
   }
 
   #subscribe(id: number, path: string, start: Start, occupancy: boolean, now: number): void {
-    this.#members.set(path, {
-      path,
-      id,
-      start,
-      occupancy,
-      state: "asked",
-      position: undefined,
-      stream: undefined,
-    });
-    this.#arrangeWithin(SETTLE_MS, now);
+    const fresh = { state: "asked", position: undefined, stream: undefined } as const;
+    this.#requests.add({ path, id, start, occupancy, ...fresh }, now);
   }
 
   #unsubscribe(id: number, path: string, now: number): void {
-    if (this.#members.delete(path)) this.#arrangeWithin(SETTLE_END_MS, now);
+    this.#requests.remove(path, now);
     this.#say(JSON.stringify({ id, ok: { unsub: path } }));
   }
 
@@ -187,12 +167,6 @@ export class HttpConnection {
     }
   }
 
-  #heard(stream: Stream | undefined, now: number): void {
-    if (stream === undefined) return;
-    if (now - stream.openedAt > HELD_BACK_MS) stream.isAlive = true;
-    stream.heardAt = now;
-  }
-
   #told(stream: Stream | undefined, { name, data, retryMs }: StreamEvent, now: number): void {
     if (stream === undefined) return;
     const json = name === "message" ? undefined : parseObject(data);
@@ -202,7 +176,7 @@ export class HttpConnection {
     else if (name === "expires") this.#endIsNear(json);
     else {
       const { e, ...said } = json as Readonly<Record<string, unknown>>;
-      const member = this.#memberOf(stream, String(e));
+      const member = this.#requests.memberOf(stream, String(e));
       if (member !== undefined) this.#toldOf(member, name, said);
     }
   }
@@ -215,7 +189,7 @@ export class HttpConnection {
   #update(stream: Stream, data: string): void {
     const routing = routingOf(data);
     if (routing === undefined) this.#close(1006, "an update could not be read");
-    const member = routing && this.#memberOf(stream, routing.endpoint);
+    const member = routing && this.#requests.memberOf(stream, routing.endpoint);
     // What was before its verdict isn't for it.
     if (routing === undefined || member?.state !== "held") return;
     member.position = withComponent(member.position ?? NOTHING, routing.epoch, routing.offset);
@@ -269,108 +243,32 @@ export class HttpConnection {
       this.#closeFor(error);
       return;
     }
-    const member = this.#memberOf(stream, e);
-    this.#redo([stream], now);
+    const member = this.#requests.memberOf(stream, e);
+    this.#requests.redo(stream, now);
     if (member !== undefined) this.#dismiss(member, error);
   }
 
-  #dismiss({ id, path, state }: Member, error: ErrorBody): void {
-    this.#members.delete(path);
+  #dismiss(member: Member, error: ErrorBody): void {
+    const { id, path, state } = member;
+    this.#requests.dismiss(member);
     this.#say(JSON.stringify(state === "held" ? { end: path, error } : { id, error }));
   }
 
   #ended(stream: Stream | undefined, isWhole: boolean, now: number): void {
     if (stream === undefined) return;
-    if (stream.waitMs === undefined || !isWhole) {
-      this.#close(1006, "a stream broke");
-      return;
-    }
-    // One that only waited isn't made again sooner than it may take.
-    const isIdle = now - stream.openedAt < IDLE_POLL_MS && stream.waitMs > 0;
-    this.#redo([stream], now, isIdle ? IDLE_POLL_MS : 0);
-  }
-
-  /** Requests are made anew for what comes by these. */
-  #redo(streams: readonly Stream[], now: number, afterMs = 0): void {
-    for (const { name, members } of streams) {
-      this.#effects.push({ kind: "abort", stream: name });
-      for (const member of members) if (member.stream === name) member.stream = undefined;
-    }
-    this.#streams = this.#streams.filter((stream) => !streams.includes(stream));
-    this.#arrangeWithin(afterMs, now);
-  }
-
-  #arrangeWithin(ms: number, now: number): void {
-    this.#arrangeAt = Math.min(this.#arrangeAt ?? Number.POSITIVE_INFINITY, now + ms);
+    if (stream.waitMs === undefined || !isWhole) this.#close(1006, "a stream broke");
+    else this.#requests.goOn(stream, now);
   }
 
   #lookAround(now: number): void {
-    for (const stream of [...this.#streams]) this.#lookAt(stream, now);
-    if (this.#phase === "open" && this.#arrangeAt !== undefined && this.#arrangeAt <= now) this.#arrange(now);
-    const next = Math.min(this.#arrangeAt ?? Number.POSITIVE_INFINITY, ...this.#streams.map(dueAt));
-    if (this.#phase === "open" && next !== Number.POSITIVE_INFINITY)
-      this.#effects.push({ kind: "schedule", afterMs: Math.max(0, next - now) });
-  }
-
-  #lookAt(stream: Stream, now: number): void {
-    if (now < dueAt(stream) || this.#phase !== "open") return;
-    const isHeldBack = this.#mode === "events" && !stream.isAlive && stream.waitMs === undefined;
-    if (!isHeldBack) {
+    const found = this.#requests.look(now);
+    if (found === "silent") {
       this.#close(1006, "nothing was heard");
       return;
     }
-    // Nothing of it came, or its beginning alone.
-    this.#mode = "poll";
-    this.#effects.push({ kind: "polls" });
-    this.#redo(this.#streams, now);
-  }
-
-  /** As many as have room come by the streams that there are; those are made anew, each from where it is. */
-  #arrange(now: number): void {
-    this.#arrangeAt = undefined;
-    // Of those that go on without something that isn't followed any more, too.
-    const stale = this.#streams.filter(({ name, members }) =>
-      members.some((member) => !this.#isIn(member, name)),
-    );
-    const waiting = [...this.#members.values()].some(({ stream }) => stream === undefined);
-    const redone = waiting ? this.#withRoom(stale) : stale;
-    this.#redo(redone, now);
-    this.#arrangeAt = undefined;
-    const loose = [...this.#members.values()].filter(({ stream }) => stream === undefined);
-    const { groups, left } = shareOut(loose, STREAMS - this.#streams.length);
-    for (const group of groups) this.#open(group, now);
-    for (const member of left) this.#dismiss(member, TOO_MANY);
-  }
-
-  /** Beside these one that has room. */
-  #withRoom(stale: readonly Stream[]): readonly Stream[] {
-    const roomy = this.#streams.find(
-      (stream) => !stale.includes(stream) && stream.members.length < CLIENT_LIMITS.streamEndpoints,
-    );
-    return roomy === undefined ? stale : [...stale, roomy];
-  }
-
-  #open(members: readonly Member[], now: number): void {
-    const name = ++this.#names;
-    const isAnswered = members.every(({ state }) => state !== "asked");
-    const waitMs = this.#mode === "events" ? undefined : isAnswered ? POLL_MS : 0;
-    const stream: Stream = { name, members, waitMs, openedAt: now, heardAt: undefined, isAlive: false };
-    this.#streams.push(stream);
-    for (const member of members) member.stream = name;
-    this.#effects.push({ kind: "stream", stream: name, query: queryOf(members, waitMs), token: this.#token });
-  }
-
-  #named(name: number): Stream | undefined {
-    return this.#streams.find((stream) => stream.name === name);
-  }
-
-  #isIn(member: Member, name: number): boolean {
-    return this.#members.get(member.path) === member && member.stream === name;
-  }
-
-  #memberOf({ name }: Stream, path: string): Member | undefined {
-    const member = this.#members.get(path);
-    return member?.stream === name ? member : undefined;
+    if (found === "polls") this.#effects.push({ kind: "polls" });
+    const { nextAt } = this.#requests;
+    if (nextAt !== undefined) this.#effects.push({ kind: "schedule", afterMs: Math.max(0, nextAt - now) });
   }
 
   #say(message: Message): void {
@@ -387,16 +285,9 @@ export class HttpConnection {
   #close(code: number, reason: string): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
-    for (const { name } of this.#streams) this.#effects.push({ kind: "abort", stream: name });
-    this.#streams = [];
+    this.#requests.end();
     this.#effects.push({ kind: "close", code, reason });
   }
-}
-
-/** When something is wrong with it, unless something comes. */
-function dueAt({ openedAt, heardAt, waitMs }: Stream): number {
-  if (waitMs !== undefined) return openedAt + waitMs + POLL_LATE_MS;
-  return heardAt === undefined ? openedAt + HELD_BACK_MS : heardAt + SILENT_MS;
 }
 
 /** Of closes that end a connection for good, one that no edge uses. */

@@ -224,6 +224,19 @@ describe("[S16] [M2] from the oldest", () => {
     expect(world.seeking).toEqual([]);
   });
 
+  test("[S16] what nobody waits for any more isn't asked, however long the line is", async () => {
+    const client = world.connect();
+    const paths = Array.from({ length: 60 }, (_, i) => `/t/p${i}`);
+    world.say(client, { subs: paths.map((sub, i) => ({ id: i + 1, sub, ...oldest })) });
+    const gone = world.connect();
+    world.say(gone, { subs: paths.map((sub, i) => ({ id: i + 1, sub: `${sub}x`, ...oldest })) });
+    world.say(client, { subs: paths.slice(50).map((unsub, i) => ({ id: i + 100, unsub })) });
+    world.core.clientClosed(gone);
+    for (let i = 0; i < 50; i++) await begin(0);
+
+    expect(world.seeking).toEqual([]);
+  });
+
   test("[S16] [L14] a relay whose memory went asks anew; [M8] what isn't exposed any more ends", async () => {
     const client = world.following(A);
     world.say(client, { subs: [B, "/t/x"].map((sub, i) => ({ id: i + 2, sub, ...oldest })) });

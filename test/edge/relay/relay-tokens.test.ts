@@ -1,5 +1,6 @@
 /** By whose tokens the connections of a relay are there. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { holder } from "../../support/holders.ts";
 import { error, RelayWorld, verdict } from "../../support/relay-world.ts";
 
@@ -62,6 +63,21 @@ describe("[M9] tokens", () => {
 
     expect(client.take()).toEqual([]);
     expect(client.closed?.reason).toBe("expired");
+  });
+
+  test("[S17] [L14] one that is closed as it is told of its token's end is nobody's after that", () => {
+    const until = world.clock.now + 600_000;
+    const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(until));
+    world.link(0);
+    world.say(client, { id: 1, sub: A });
+    world.answer(0);
+    client.bufferedAmount = 2 * LIMITS.subscriberBacklogBytes;
+
+    world.clock.now = until - 60_000;
+    world.down(0, '{"wake":true}');
+
+    expect(client.closed?.reason).toBe("slow_consumer");
+    expect(client.deserializeAttachment()).toBeNull();
   });
 
   test("[L10] [L12] tokens are asked about once, of the first shard, and no verdict comes before", () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { endpointObject, type ObjectIdentity, objectOf } from "../../../edge/object-identity.ts";
 import { ShardStore } from "../../../edge/shard/shard-store.ts";
 import type { Revocation } from "../../../shared/protocol/revocation.ts";
+import { platformSql } from "../../support/platform-sql.ts";
 
 const A = endpointObject("/quotes/A");
 const B = endpointObject("/quotes/B");
@@ -10,13 +11,8 @@ const B = endpointObject("/quotes/B");
 let db: DatabaseSync;
 let problems: string[];
 
-/** What the platform offers of a database, on one of Node's. */
 function open(): ShardStore {
-  const exec = (sql: string, ...values: (string | number)[]) => {
-    const rows = db.prepare(sql).all(...values);
-    return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
-  };
-  return new ShardStore({ exec }, (problem) => problems.push(problem));
+  return new ShardStore(platformSql(db), (problem) => problems.push(problem));
 }
 
 const tables = () => db.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").all();

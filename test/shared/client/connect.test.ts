@@ -1,5 +1,5 @@
 /** A connection of many endpoints whose other end is the test. */
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import {
   type Connection,
   type ConnectOptions,
@@ -22,6 +22,7 @@ import {
 } from "../../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeTransport } from "../../support/fake-transport.ts";
+import { fulfilled } from "../../support/fulfilled.ts";
 
 const at = (text: string) => parsePosition(text) ?? NOTHING;
 const value = { kind: "json", text: "1" } as const;
@@ -208,13 +209,13 @@ describe("a connection", () => {
     const atl = toldBy(connection.subscribe(ATL));
     transport.problem = { code: "websocket_blocked", message: "", retry: true };
     transport.socket.drop();
-    await vi.waitFor(() => expect(transport.explained).toBe(1));
+    await fulfilled(() => expect(transport.explained).toBe(1));
     clock.pass(500);
     expect(connection.state).toMatchObject({ state: "connecting", problem: { code: "websocket_blocked" } });
 
     transport.problem = { code: "forbidden_origin", message: "", retry: false };
     transport.socket.drop();
-    await vi.waitFor(() => expect(connection.state.state).toBe("closed"));
+    await fulfilled(() => expect(connection.state.state).toBe("closed"));
 
     expect(transport.explained).toBe(2);
     expect(atl.at(-1)).toBe("connection closed");
@@ -482,7 +483,7 @@ describe("[M9] the token", () => {
   test("is the connection's: it is renewed once, with an id of the same series, and no subscription notices", async () => {
     let serial = 0;
     const connection = begin({ token: () => `token-${++serial}` });
-    await vi.waitFor(() => expect(transport.dialled).toHaveLength(1));
+    await fulfilled(() => expect(transport.dialled).toHaveLength(1));
     const told = [ATL, DFW].map((endpoint) => toldBy(connection.subscribe(endpoint)));
     transport.socket.open().say(verdict(1, "a:1", "a:1"), verdict(2, "a:1", "a:1"));
     said();
@@ -490,7 +491,7 @@ describe("[M9] the token", () => {
 
     transport.socket.say('{"expires":{"in":60}}');
     clock.pass(15_000);
-    await vi.waitFor(() => expect(said()).toEqual([{ id: 3, token: "token-2" }]));
+    await fulfilled(() => expect(said()).toEqual([{ id: 3, token: "token-2" }]));
     transport.socket.say(encodeEnd(DFW, "forbidden", "no"), '{"id":3,"ok":{"expires":1795689542}}');
     connection.subscribe(LAX);
     clock.pass(0);
@@ -504,14 +505,14 @@ describe("[M9] the token", () => {
   test("that is refused is replaced once, and then all come back from their positions", async () => {
     let serial = 0;
     const connection = begin({ token: () => `token-${++serial}` });
-    await vi.waitFor(() => expect(transport.dialled).toHaveLength(1));
+    await fulfilled(() => expect(transport.dialled).toHaveLength(1));
     const told = toldBy(connection.subscribe(ATL));
     transport.socket
       .open()
       .say(verdict(1, "a:1", "a:1"))
       .drop(4515, "expired");
     clock.pass(3_000);
-    await vi.waitFor(() => expect(serial).toBe(2));
+    await fulfilled(() => expect(serial).toBe(2));
     clock.pass(500);
     transport.socket.open();
 

@@ -109,6 +109,17 @@ describe("[L12] [L13] a link with many endpoints", () => {
     expect(link.closed?.reason).toBe("detached");
   });
 
+  test("[L13] what an object says behind that is nobody's: nothing is asked for a link that has ended", async () => {
+    shard.core.linkMessage(
+      link,
+      [encodeIdle(), encodeAttach({ endpoint: A, id: 1, from: undefined })].join(SEPARATOR),
+    );
+
+    expect(link.closed?.reason).toBe("detached");
+    expect(origin.take()).toEqual([]);
+    expect(await shard.core.occupancy(A)).toEqual({ kind: "subscribers", subscribers: 0 });
+  });
+
   test("[L1] [L13] after a restart every shard dials the relays that it has noted, and forgets those that have nothing", async () => {
     expect([...shard.rows]).toEqual([RELAY]);
     shard.forget([]);

@@ -1,5 +1,5 @@
 /** The connection of a client: when there is one, what shares it, and how it ends. */
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ClientError, type Subscription } from "../../../../shared/client/index.ts";
 import { encodeOccupancy } from "../../../../shared/protocol/subscriber.ts";
 import {
@@ -15,6 +15,7 @@ import {
   verdict,
   withClient,
 } from "../../../support/client-world.ts";
+import { fulfilled } from "../../../support/fulfilled.ts";
 
 withClient();
 
@@ -59,7 +60,7 @@ describe("the connection", () => {
     second.on("update", ({ offset }) => told.push(`update ${offset}`));
     second.on("live", ({ position }) => told.push(`live ${position}`));
     expect(told).toEqual([]);
-    await vi.waitFor(() => expect(told).toEqual(["update 2", "live a:2"]));
+    await fulfilled(() => expect(told).toEqual(["update 2", "live a:2"]));
     transport.socket.say(update(ATL, 3));
 
     expect(told).toEqual(["update 2", "live a:2", "update 3"]);
@@ -111,13 +112,13 @@ describe("the connection", () => {
     expect(again).toMatchObject({ sub: ATL, from: "a:1", occupancy: true });
     expect([others, transport.dialled.length]).toEqual([[], 1]);
     transport.socket.say(verdict(Number(again?.id), "a:1", "a:1", true), encodeOccupancy(ATL, 12));
-    await vi.waitFor(() => expect(told).toContain("second 1"));
+    await fulfilled(() => expect(told).toContain("second 1"));
     transport.socket.say(update(ATL, 2), encodeOccupancy(ATL, 13));
 
     expect(told).toEqual(["second 1", "second: 12", "first 2", "second 2", "second: 13"]);
     expect([first.subscribers, second.subscribers]).toEqual([undefined, 13]);
     const third = client.subscribe(ATL, { occupancy: true });
-    await vi.waitFor(() => expect(third.subscribers).toBe(13));
+    await fulfilled(() => expect(third.subscribers).toBe(13));
     expect(said()).toEqual([]);
   });
 
@@ -181,10 +182,10 @@ describe("close()", () => {
       if (offset === 1) second.close();
     });
     for (const name of ["live", "closed"] as const) second.on(name, () => told.push(name));
-    await vi.waitFor(() => expect(told).toEqual(["update 1", "closed"]));
+    await fulfilled(() => expect(told).toEqual(["update 1", "closed"]));
 
     const third = client.subscribe(ATL);
-    await vi.waitFor(() => expect(third.upToDate).toBe(true));
+    await fulfilled(() => expect(third.upToDate).toBe(true));
     third.on("update", () => told.push("third"));
     first.on("update", () => third.close());
     transport.socket.say(update(ATL, 2));
@@ -222,11 +223,11 @@ describe("tokens", () => {
     startClient({ token: () => `token-${++asked}` });
     client.subscribe(ATL);
     client.subscribe(ATL, { from: "a:1" });
-    await vi.waitFor(() => expect(transport.dialled.length).toBe(2));
+    await fulfilled(() => expect(transport.dialled.length).toBe(2));
     expect(transport.dialled.map(({ token }) => token)).toEqual(["token-1", "token-1"]);
 
     transport.socket.open().drop(4515, "expired");
-    await vi.waitFor(() => expect(asked).toBe(2));
+    await fulfilled(() => expect(asked).toBe(2));
     clock.pass(1_000);
     expect(transport.socket.token).toBe("token-2");
   });

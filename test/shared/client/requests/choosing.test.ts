@@ -5,6 +5,7 @@ import type { Transport, Way } from "../../../../shared/client/transport.ts";
 import { CLOSE } from "../../../../shared/protocol/codes.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { type FakeSocket, FakeTransport } from "../../../support/fake-transport.ts";
+import { fulfilled } from "../../../support/fulfilled.ts";
 
 const EDGE = "wss://edge.example/$/connect";
 
@@ -53,12 +54,12 @@ const dial = () =>
 
 /** The WebSocket that was dialled as the so-manieth. */
 const webSocket = (count: number): Promise<FakeSocket> =>
-  vi.waitFor(() => {
+  fulfilled(() => {
     const socket = first.dialled[count - 1];
     if (socket === undefined) throw new Error(`there was no dial ${count}`);
     return socket;
   });
-const until = (what: string) => vi.waitFor(() => expect(told).toContain(what));
+const until = (what: string) => fulfilled(() => expect(told).toContain(what));
 
 describe("a WebSocket", () => {
   test("that opens, and on which something comes, is what is used, and nothing is asked", async () => {
@@ -89,7 +90,7 @@ describe("a WebSocket", () => {
       answers = answer;
       dial();
       (await webSocket(i + 1)).drop();
-      await vi.waitFor(() => expect(told).toHaveLength(i + 1));
+      await fulfilled(() => expect(told).toHaveLength(i + 1));
     }
     dial().close();
 
@@ -124,7 +125,7 @@ describe("requests", () => {
     expect(told).toEqual(["opened events"]);
     clock.pass(9 * 60_000);
     const again = dial();
-    await vi.waitFor(() => expect(told).toHaveLength(2));
+    await fulfilled(() => expect(told).toHaveLength(2));
     again.close();
     expect(first.dialled).toHaveLength(2);
     clock.pass(60_000);

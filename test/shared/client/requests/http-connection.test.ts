@@ -1,6 +1,7 @@
 /** A connection by requests: what it says and hears is what a WebSocket would, and only how that travels is another thing. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { HELD_BACK_MS, HttpConnection, POLL_MS } from "../../../../shared/client/requests/http-connection.ts";
+import { HELD_BACK_MS, POLL_MS } from "../../../../shared/client/requests/arrangement.ts";
+import { HttpConnection } from "../../../../shared/client/requests/http-connection.ts";
 import type { HttpEffect, HttpEvent, HttpMode } from "../../../../shared/client/requests/http-terms.ts";
 import { CLOSE } from "../../../../shared/protocol/codes.ts";
 import { splitBinary } from "../../../../shared/protocol/message.ts";
@@ -293,6 +294,20 @@ describe("[E8] streams that are held back on their way", () => {
 
     expect(asked()).toEqual([[4, [A, B], "a:10;a:4", "25"]]);
     expect(heard().at(-1)).toEqual({ e: A, p: "a:10", q: 9, v: 10 });
+  });
+
+  test("all of them, however many there are", () => {
+    const all = Array.from({ length: 20 }, (_, i) => `/t/${i}`);
+    open([{ subs: all.map((sub, i) => ({ id: i + 1, sub })) }]);
+    expect(asked()).toHaveLength(2);
+    pass(HELD_BACK_MS);
+
+    expect(take("close")).toEqual([]);
+    expect(take("polls")).toHaveLength(1);
+    expect(asked().map(([name, paths]) => [name, (paths as string[]).length])).toEqual([
+      [3, 16],
+      [4, 4],
+    ]);
   });
 
   test("so are those of which the beginning came, and nothing after it", () => {

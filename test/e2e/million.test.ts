@@ -18,7 +18,7 @@ import { digestsOf } from "../support/record-digest.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const TOPIC = "all";
-const [RECORDS, KEYS] = LONG ? [1_000_000, 10_000] : [250_000, 2_500];
+const [RECORDS, KEYS] = LONG ? [1_000_000, 10_000] : [100_000, 1_000];
 /** How far the index has grown when the origin is killed while it reads the first half of them. */
 const KILL_AT_BYTES = (RECORDS / 1_000_000) * 16 * 1024 * 1024;
 const PARTITIONS = 12;

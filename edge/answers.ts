@@ -3,8 +3,8 @@
  */
 import { ERRORS, type ErrorCode } from "../shared/protocol/codes.ts";
 import { errorBody } from "../shared/protocol/schemas.ts";
+import { BoundedLog } from "./bounded-log.ts";
 import { SteadyClock } from "./surroundings.ts";
-import { Told } from "./told.ts";
 
 const RETRY_AFTER_SECONDS = "1";
 
@@ -61,13 +61,13 @@ export function internalError(where: string, problem: unknown): Response {
 }
 
 /** Of an isolate: far more than go wrong where nobody makes them. */
-export const PROBLEMS_TOLD = { perSecond: 10, burst: 100 } as const;
+const PROBLEMS_TOLD = { perSecond: 10, burst: 100 } as const;
 
 const clock = new SteadyClock(() => Date.now());
-const told = new Told(PROBLEMS_TOLD);
+const problems = new BoundedLog(PROBLEMS_TOLD);
 
 export function logProblem(where: string, problem: unknown): void {
   const words = problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
-  const line = told.line(`${where}: ${words}`, clock.now());
+  const line = problems.line(`${where}: ${words}`, clock.now());
   if (line !== undefined) console.error(line);
 }

@@ -57,7 +57,7 @@ export function shardOfName(name: string | undefined): number | undefined {
  * The name of an endpoint's object, or of one of its relays. A canonical path is ASCII, so that its length is its size, and
  * has no `@`.
  */
-export async function objectName(path: string, relay?: string): Promise<string> {
+async function objectName(path: string, relay?: string): Promise<string> {
   const suffix = relay === undefined ? "" : `@${relay}`;
   if (path.length + suffix.length <= MAX_NAME_BYTES) return path + suffix;
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(path)));

@@ -2,7 +2,7 @@
 import { type Place, type Region, readRegion, regionOf } from "../relay/place.ts";
 
 /** Names the region where the platform doesn't say, as on one machine. */
-export const REGION_HEADER = "Distributary-Region";
+const REGION_HEADER = "Distributary-Region";
 
 export function regionOfClient(request: Request): Region {
   const place = (request.cf ?? {}) as Place;

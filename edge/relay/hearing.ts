@@ -9,15 +9,13 @@ import type { Message } from "../../shared/protocol/message.ts";
 import type { Publication } from "../../shared/protocol/publication.ts";
 import { encodeError, encodeRateLimited, PONG } from "../../shared/protocol/subscriber.ts";
 import { hearLarge, readMessage } from "../endpoint/client-messages.ts";
+import type { Connection } from "./connection.ts";
 
 type Of<K extends Said["kind"]> = Extract<Said, { readonly kind: K }>;
 export type Subscribe = Of<"subscribe">;
 
-export interface Speaker {
-  isOpen: boolean;
-  /** Of what it said last. */
-  lastId: number;
-}
+/** Whoever speaks, as far as is looked at here. */
+type Speaking = Pick<Connection, "isOpen" | "lastId">;
 
 export interface Hearing {
   /** Of its largest message. One that is larger than what all may send can only publish. */
@@ -39,24 +37,24 @@ export interface Hearing {
  * Answers one message, until the connection is closed.
  * @returns Whether anything was said but publishes, of which nothing is kept.
  */
-export function hear(speaker: Speaker, message: Message, hearing: Hearing): boolean {
+export function hear(speaking: Speaking, message: Message, hearing: Hearing): boolean {
   const read = readMessage(message, hearing.messageBytes);
   if (read.kind === "bad") hearing.close(read.close);
-  else if (read.kind === "large") hearLargeFrame(speaker, message, read.bytes, hearing);
+  else if (read.kind === "large") hearLargeFrame(speaking, message, read.bytes, hearing);
   else {
     let onlyPublishes = true;
     for (const frame of read.frames)
-      if (speaker.isOpen) onlyPublishes = hearFrame(speaker, frame, hearing) && onlyPublishes;
+      if (speaking.isOpen) onlyPublishes = hearFrame(speaking, frame, hearing) && onlyPublishes;
     return !onlyPublishes;
   }
   return false;
 }
 
-function hearLargeFrame(speaker: Speaker, message: Message, bytes: number, hearing: Hearing): void {
+function hearLargeFrame(speaking: Speaking, message: Message, bytes: number, hearing: Hearing): void {
   hearLarge(message, bytes, {
-    takeId: (id) => takeId(speaker, id),
+    takeId: (id) => takeId(speaking, id),
     waitMs: (count) => hearing.waitMs("publishes", count),
-    refuse: (id, waitMs) => refuse(speaker, [encodeRateLimited(id, waitMs)], hearing),
+    refuse: (id, waitMs) => refuse(speaking, [encodeRateLimited(id, waitMs)], hearing),
     publish: (publication) => hearing.publish(publication),
     tell: (frame) => hearing.tell(frame),
     close: (name) => hearing.close(name),
@@ -64,7 +62,7 @@ function hearLargeFrame(speaker: Speaker, message: Message, bytes: number, heari
 }
 
 /** Returns whether it publishes. */
-function hearFrame(speaker: Speaker, frame: Frame, hearing: Hearing): boolean {
+function hearFrame(speaking: Speaking, frame: Frame, hearing: Hearing): boolean {
   const statement = readStatement(frame);
   const publishes = statement?.[0]?.kind === "publish";
   const waitMs = hearing.waitMs(publishes ? "publishes" : "messages");
@@ -77,29 +75,29 @@ function hearFrame(speaker: Speaker, frame: Frame, hearing: Hearing): boolean {
     if (said.kind === "ping") {
       if (waitMs > 0) refused.push(encodeRateLimited(undefined, waitMs));
       else hearing.tell(PONG);
-    } else if (!takeId(speaker, said.id)) hearing.close("bad_frame");
+    } else if (!takeId(speaking, said.id)) hearing.close("bad_frame");
     else {
       const mustWaitMs = waitMs > 0 ? waitMs : costs(said) ? hearing.waitMs("asks") : 0;
       if (mustWaitMs > 0) refused.push(encodeRateLimited(said.id, mustWaitMs));
       else answer(said, hearing);
     }
-    if (!speaker.isOpen) return publishes;
+    if (!speaking.isOpen) return publishes;
   }
   // A list counts once, however much of it is refused.
-  if (refused.length > 0) refuse(speaker, refused, hearing);
+  if (refused.length > 0) refuse(speaking, refused, hearing);
   return publishes;
 }
 
 /** An answer to one that isn't larger than all before could be taken for that to another. */
-function takeId(speaker: Speaker, id: number): boolean {
-  if (id <= speaker.lastId) return false;
-  speaker.lastId = id;
+function takeId(speaking: Speaking, id: number): boolean {
+  if (id <= speaking.lastId) return false;
+  speaking.lastId = id;
   return true;
 }
 
-function refuse(speaker: Speaker, refused: readonly string[], hearing: Hearing): void {
+function refuse(speaking: Speaking, refused: readonly string[], hearing: Hearing): void {
   if (!hearing.bears()) hearing.close("rate_limited");
-  else for (const one of refused) if (speaker.isOpen) hearing.tell(one);
+  else for (const one of refused) if (speaking.isOpen) hearing.tell(one);
 }
 
 /** Whether others must do something for it. */

@@ -125,6 +125,12 @@ export class Batches {
     return blob;
   }
 
+  /** A transaction was rolled back: what it inserted was never there, and another batch may come by its id. */
+  rolledBack(): void {
+    this.#cache.clear();
+    this.#cachedBytes = 0;
+  }
+
   /** In a transaction. */
   delete(id: number): void {
     this.#delete.run(id);

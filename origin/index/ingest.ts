@@ -176,6 +176,7 @@ export class Ingest {
       });
     } catch (error) {
       this.#tails.restore(written);
+      this.#batches.rolledBack();
       for (const [partition, stored] of before) Object.assign(partition, { stored, oldest: undefined });
       throw error;
     }

@@ -64,7 +64,7 @@ export class Tails {
 
   /**
    * May name a record that was dropped since; undefined if none is known.
-   * @param exactFrom what is stored below this is not to be trusted: see Partition.
+   * @param exactFrom what is stored below this is not to be trusted: see IndexedPartition.
    */
   last(partition: number, name: Uint8Array, exactFrom: number): number | undefined {
     const known = this.#inMemory(partition, name);

@@ -31,6 +31,7 @@ import { REPLACED } from "./apis.ts";
 import type { Reached } from "./batch-headers.ts";
 import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
+import { foundTopic } from "./found-topic.ts";
 import { Memory } from "./memory.ts";
 import { kafkaError, patiently, pause, unlessSilent, wordsOf } from "./patience.ts";
 import {
@@ -158,16 +159,7 @@ export class KafkaSource implements Source {
 
   /** Undefined when there is no such topic. */
   async #topic(name: string): Promise<TopicMetadata | undefined> {
-    const found = await this.#cluster.topic(name);
-    switch (found.error) {
-      case KAFKA_ERROR.none:
-        return found;
-      case KAFKA_ERROR.unknownTopicOrPartition:
-      case KAFKA_ERROR.invalidTopic:
-        return undefined;
-      default:
-        throw kafkaError(name, found.error);
-    }
+    return foundTopic(await this.#cluster.topic(name), name);
   }
 
   /** Those of partitions with one leader. Never rejects: what befalls this leader's is no matter to others. */

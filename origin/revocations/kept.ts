@@ -2,7 +2,7 @@
  * What was revoked or lifted at any edge, as far as this origin was told, in a file that outlives it: D4 of INTERNALS.md. Of
  * two of the same issuer and id the newer one is kept, until it lapses. Names in it are hashes.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { isNewer, type Revocation, RevocationSchema } from "../../shared/protocol/revocation.ts";
@@ -76,7 +76,8 @@ export class KeptRevocations {
     const beside = `${this.#file}.new`;
     const file = openSync(beside, "w", 0o600);
     try {
-      writeSync(file, JSON.stringify({ revocations }));
+      // All of it, or it throws: a single write may take a part, as on a disk that is nearly full.
+      writeFileSync(file, Buffer.from(JSON.stringify({ revocations })));
       fsyncSync(file);
     } finally {
       closeSync(file);

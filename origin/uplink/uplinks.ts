@@ -12,10 +12,8 @@ import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
 import type { PublishDoor } from "../publish/door.ts";
-
 import type { RevocationSpreading } from "../revocations/spreading.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-
 import type { WatchList } from "../watch/watch-list.ts";
 import { type ConnectionTiming, type Ended, isRefusal, UplinkConnection } from "./connection.ts";
 import { Redial, type RedialTiming } from "./redial.ts";

@@ -179,7 +179,6 @@ export class Replays {
       for (const { seen, reject } of open)
         if (isTorn(batch, seen + 1))
           reject(new SourceError("offset_out_of_range", `${topic}/${partition} no longer holds all of it`));
-      // What was removed may have been the key's.
       open = open.filter(({ seen }) => !isTorn(batch, seen + 1));
       for (const record of records) {
         if (record.key === null) continue;

@@ -1,4 +1,4 @@
-/** Every bound of the protocol in one place: section "Limits" of PROTOCOL.md. Bytes unless named otherwise. */
+/** Every bound of the protocol in one place: the sections "Limits" of PROTOCOL.md and INTERNALS.md. Bytes unless named otherwise. */
 import { CLIENT_LIMITS } from "./client-limits.ts";
 
 export const LIMITS = {

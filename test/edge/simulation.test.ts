@@ -9,11 +9,11 @@ import { HISTORIES, SEED } from "../support/long.ts";
 import { lossesOf } from "../support/losses.ts";
 import { homeOf, type SimulatedEdge } from "../support/simulated-edge.ts";
 import { textOf } from "../support/written-log.ts";
-import { ONCE_WRONG } from "./simulation-examples.ts";
-import { forgettingSteps, forgettings } from "./simulation-forgetting.ts";
-import { FORGOTTEN } from "./simulation-forgotten.ts";
-import { play } from "./simulation-play.ts";
-import { steps } from "./simulation-steps.ts";
+import { ONCE_WRONG } from "./simulation/examples.ts";
+import { forgettingSteps, forgettings } from "./simulation/forgetting.ts";
+import { FORGOTTEN } from "./simulation/forgotten.ts";
+import { play } from "./simulation/play.ts";
+import { steps } from "./simulation/steps.ts";
 
 const LONG_ENOUGH_MS = 60_000 + HISTORIES * 200;
 

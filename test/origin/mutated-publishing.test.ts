@@ -16,6 +16,7 @@ import { topicConfigRequest } from "../../origin/kafka/topic-config.ts";
 import { WireError } from "../../origin/kafka/wire.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { decodePublish, encodePublish, type PublishRequest } from "../../shared/protocol/publish.ts";
+import { BEGIN, byte, compact, int, list, NO_TAGS, NULL, TOPIC_ID, whole } from "../support/kafka-wire.ts";
 import { HISTORIES, SEED } from "../support/long.ts";
 import { holds, playBytes } from "../support/playing.ts";
 
@@ -48,22 +49,6 @@ test(
   },
   MINUTES,
 );
-
-/** Numbers of the protocol, as a broker writes them. */
-const int = (bytes: number, value: number | bigint) => {
-  const buffer = Buffer.alloc(bytes);
-  if (bytes === 8) buffer.writeBigInt64BE(BigInt(value));
-  else buffer.writeIntBE(Number(value), 0, bytes);
-  return buffer;
-};
-const byte = (value: number) => Buffer.from([value]);
-const NO_TAGS = byte(0);
-const NULL = byte(0);
-const compact = (text: string) => Buffer.concat([byte(text.length + 1), utf8(text)]);
-const whole = (...parts: readonly Buffer[]) => Buffer.concat(parts);
-const list = (...items: readonly Buffer[]) => Buffer.concat([byte(items.length + 1), ...items]);
-const BEGIN = whole(NO_TAGS, int(4, 0));
-const TOPIC_ID = Buffer.alloc(16, 7);
 
 const PRODUCED = whole(
   NO_TAGS,

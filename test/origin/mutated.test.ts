@@ -24,6 +24,7 @@ import { splitText } from "../../shared/protocol/message.ts";
 import { decodeShardSays } from "../../shared/protocol/uplink.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { TEST_CODECS } from "../support/compressed.ts";
+import { BEGIN, byte, compact, int, list, NO_TAGS, TOPIC_ID } from "../support/kafka-wire.ts";
 import { HISTORIES, SEED } from "../support/long.ts";
 import type { Mutations } from "../support/mutations.ts";
 import { holds, playBytes, playText } from "../support/playing.ts";
@@ -72,20 +73,6 @@ test(
     ),
   MINUTES,
 );
-
-/** Numbers of the protocol, as a broker writes them. */
-const int = (bytes: number, value: number | bigint) => {
-  const buffer = Buffer.alloc(bytes);
-  if (bytes === 8) buffer.writeBigInt64BE(BigInt(value));
-  else buffer.writeIntBE(Number(value), 0, bytes);
-  return buffer;
-};
-const byte = (value: number) => Buffer.from([value]);
-const NO_TAGS = byte(0);
-const compact = (text: string) => Buffer.concat([byte(text.length + 1), utf8(text)]);
-const list = (...items: readonly Buffer[]) => Buffer.concat([byte(items.length + 1), ...items]);
-const TOPIC_ID = Buffer.alloc(16, 7);
-const BEGIN = Buffer.concat([NO_TAGS, int(4, 0)]);
 
 const METADATA = Buffer.concat([
   BEGIN,

@@ -6,7 +6,7 @@ import { verdictFields } from "../../../shared/protocol/schemas.ts";
 import type { Told } from "./receiver.ts";
 
 /** Nothing has come for a while, and the way down to here is open. */
-export const HEARTBEAT = ":\n\n";
+const HEARTBEAT = ":\n\n";
 
 /** Why a stream ends. */
 export interface Ending {

@@ -21,7 +21,7 @@ import type { Refusal } from "../validity.ts";
 import { Lane } from "./lane.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
-import { Room, sizeOf } from "./room.ts";
+import { Shares, sizeOf } from "./shares.ts";
 import { Takeovers } from "./takeovers.ts";
 import { Writers } from "./writers.ts";
 
@@ -50,7 +50,7 @@ interface Entry<T> {
   readonly topic: string;
   readonly key: Uint8Array;
   readonly bytes: number;
-  /** What it shares room with. */
+  /** What it has a share with of all that may be open. */
   readonly share: string;
   readonly deadline: number;
   readonly refusal: () => Refusal;
@@ -86,7 +86,7 @@ export class Publishing<T extends Peer> {
   readonly #entries = new Map<number, Entry<T>>();
   /** The same by path. */
   readonly #lanes = new Map<string, Lane<T, Entry<T>>>();
-  readonly #room = new Room();
+  readonly #shares = new Shares();
   /** Asked once in each event: it takes a look at all sockets. */
   readonly #heard = new Map<T, boolean>();
   #lastId: number;
@@ -108,7 +108,7 @@ export class Publishing<T extends Peer> {
     const bytes = sizeOf(publish);
     const { topic, key, path } = parsed.address;
     const share = this.#nameOf(topic, key);
-    if (!this.#room.take(share, bytes)) return Promise.resolve(TOO_MUCH);
+    if (!this.#shares.take(share, bytes)) return Promise.resolve(TOO_MUCH);
     const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
     const now = this.#ports.now();
     const entry: Entry<T> = {
@@ -278,7 +278,7 @@ export class Publishing<T extends Peer> {
     const lane = this.#lanes.get(entry.path);
     lane?.remove(entry);
     if (lane?.isEmpty) this.#lanes.delete(entry.path);
-    this.#room.give(entry.share, entry.bytes);
+    this.#shares.give(entry.share, entry.bytes);
     entry.answer(outcome);
   }
 

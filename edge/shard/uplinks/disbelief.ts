@@ -7,15 +7,13 @@ import { parseAddress } from "../../../shared/protocol/address.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { endpointOf, type OriginItem } from "./origin-items.ts";
 
-export type Disbelief =
-  | "its key may not speak for this topic"
-  | "an offset lies beyond the end that any log could have";
-
 const OTHER_TOPIC = "its key may not speak for this topic";
+const IMPLAUSIBLE = "an offset lies beyond the end that any log could have";
+
+export type Disbelief = typeof OTHER_TOPIC | typeof IMPLAUSIBLE;
 
 export function disbelief(item: OriginItem, scope: UplinkScope | undefined): Disbelief | undefined {
-  if (item.update !== undefined && item.update.offset > LIMITS.plausibleOffset)
-    return "an offset lies beyond the end that any log could have";
+  if (item.update !== undefined && item.update.offset > LIMITS.plausibleOffset) return IMPLAUSIBLE;
   if (scope === undefined) return undefined;
   if (item.says?.kind === "writes") return scope.mayTopic(item.says.writing.topic) ? undefined : OTHER_TOPIC;
   const path = item.says?.kind === "latest" ? item.says.endpoint : endpointOf(item);

@@ -349,6 +349,23 @@ describe("a disk that is full or fails", () => {
     expect(held("k")).toEqual(["held"]);
   });
 
+  test("and a batch that it never got are forgotten: no later one is taken for that", () => {
+    make({ topics: { t: { maxAgeMs: 1_000, keepLatest: true } } });
+    const db = fixture.reopenFile();
+    fixture.begin("t", 0, "a");
+    fixture.now += 10_000;
+    // So old that they go as they come, but for the latest of each key.
+    fixture.index.append("t", 0, "a", batch(record(0, "k", "1", 1)));
+    db.exec("CREATE TEMP TRIGGER fail BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'failed'); END");
+    fixture.now += 200;
+    expect(codeOf(() => fixture.index.tick())).toBe("disk_failed");
+    fixture.index.append("t", 0, "a", batch(record(1, "other", "2", 1)));
+    db.exec("DROP TRIGGER fail");
+    fixture.index.tick();
+
+    expect([held("k"), held("other")]).toEqual([["1"], ["2"]]);
+  });
+
   test("loses no tail that was being written back", () => {
     make();
     const db = fixture.reopenFile();

@@ -1,4 +1,5 @@
 /** What an origin keeps of revocations, over its own restarts. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +56,24 @@ test("[D4] one that has lapsed is told to nobody, and goes with the next that co
   kept.keep(revocation({ id: "b" }));
 
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ revocations: [revocation({ id: "b" })] });
+});
+
+test("[D4] what a disk takes only in part isn't kept, and what was there stays", () => {
+  open().keep(revocation());
+  const given = revocation({ id: "x".repeat(40) });
+  const script = `
+    import { KeptRevocations } from ${JSON.stringify(new URL("../../../origin/revocations/kept.ts", import.meta.url).href)};
+    const kept = new KeptRevocations(${JSON.stringify(file)}, { now: () => 1_000, failed: () => undefined });
+    const given = ${JSON.stringify(given)};
+    const all = Array.from({ length: 200 }, (_, i) => kept.keep({ ...given, id: given.id + i }));
+    console.log(JSON.stringify([all[0], all.at(-1), kept.all().length]));`;
+  // Of a file it takes some kilobytes, and then no more.
+  const limited = ["-c", 'ulimit -f 16; exec "$0" --input-type=module -e "$1"', process.execPath, script];
+  const [first, last, count] = JSON.parse(execFileSync("sh", limited, { encoding: "utf8" }));
+
+  expect([first, last]).toEqual([true, false]);
+  expect(open().all()).toHaveLength(count);
+  expect(failures).toEqual([]);
 });
 
 test("[D4] what can't be written isn't kept, and that is said", () => {

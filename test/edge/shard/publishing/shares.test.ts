@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Room, sizeOf } from "../../../../edge/shard/publishing/room.ts";
+import { Shares, sizeOf } from "../../../../edge/shard/publishing/shares.ts";
 import { LIMITS } from "../../../../shared/protocol/limits.ts";
 import type { Publish } from "../../../../shared/protocol/publish.ts";
 
@@ -29,33 +29,33 @@ describe("[W7] what a publish takes at a shard", () => {
   });
 
   test("is bounded though all of it is headers", () => {
-    const room = new Room();
+    const shares = new Shares();
     const bytes = sizeOf({ ...EMPTY, headers: [["a", "x".repeat(LIMITS.publishHeaderBytes)]] });
     let held = 0;
-    while (held <= LIMITS.openPublishes && room.take("t/0", bytes)) held++;
+    while (held <= LIMITS.openPublishes && shares.take("t/0", bytes)) held++;
 
     expect(held * LIMITS.publishHeaderBytes).toBeLessThanOrEqual(LIMITS.openPublishBytes / 4);
     expect(held).toBeGreaterThan(100);
   });
 
   test("though twenty partitions take all that they may, there is some for another one; one alone has a quarter again", () => {
-    const room = new Room();
+    const shares = new Shares();
     const held: number[] = [];
     for (let partition = 0; partition < 20; partition++) {
       let count = 0;
-      while (room.take(`t/${partition}`, 1)) count++;
+      while (shares.take(`t/${partition}`, 1)) count++;
       held.push(count);
     }
 
     expect(held[0]).toBe(LIMITS.openPublishes / 4);
-    expect(room.take("t/next", 1)).toBe(true);
-    room.give("t/next", 1);
+    expect(shares.take("t/next", 1)).toBe(true);
+    shares.give("t/next", 1);
     for (let i = 0; i < held.length; i++)
       while ((held[i] ?? 0) > 0) {
-        room.give(`t/${i}`, 1);
+        shares.give(`t/${i}`, 1);
         held[i] = (held[i] ?? 0) - 1;
       }
-    while (room.take("t/first", 1)) held[0] = (held[0] ?? 0) + 1;
+    while (shares.take("t/first", 1)) held[0] = (held[0] ?? 0) + 1;
     expect(held[0]).toBe(LIMITS.openPublishes / 4);
   });
 });

@@ -2,8 +2,8 @@
  * Histories in which something was forgotten, and somebody was told that nothing is missing: as the search found them,
  * shortened, with the seeds of their chance.
  */
-import { PERFECT } from "../support/forgetful-index.ts";
-import type { Forgetting, ForgettingStep } from "./simulation-forgetting.ts";
+import { PERFECT } from "../../support/forgetful-index.ts";
+import type { Forgetting, ForgettingStep } from "./forgetting.ts";
 
 /** One origin, three, and two for each of two slices. */
 const [ONE, THREE, SLICES] = [5, 3, 2];

@@ -15,7 +15,7 @@ interface Taken {
 }
 
 /** Some is left for the next partition, though many hang. */
-export class Room {
+export class Shares {
   readonly #all: Taken = { count: 0, bytes: 0 };
   readonly #shares = new Map<string, Taken>();
 

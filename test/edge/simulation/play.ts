@@ -1,9 +1,9 @@
 /** A random history as it happens: each of its steps, then everything recovers and comes to rest. */
-import type { Position } from "../../shared/protocol/position.ts";
-import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
-import { SimulatedEdge } from "../support/simulated-edge.ts";
-import { type Forgetting, type ForgettingStep, forgettingActs } from "./simulation-forgetting.ts";
-import { PATHS } from "./simulation-steps.ts";
+import type { Position } from "../../../shared/protocol/position.ts";
+import { type Slice, WHOLE } from "../../../shared/protocol/slice.ts";
+import { SimulatedEdge } from "../../support/simulated-edge.ts";
+import { type Forgetting, type ForgettingStep, forgettingActs } from "./forgetting.ts";
+import { PATHS } from "./steps.ts";
 
 /** A small generator of its own, so that a history is the same whenever it is played. */
 function mulberry(seed: number): () => number {

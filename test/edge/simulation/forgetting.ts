@@ -1,10 +1,10 @@
 /** What is forgotten in a simulated edge: by each origin's index, by the objects, and by the log itself. */
 import fc from "fast-check";
-import type { Stream } from "../../shared/config/streams.ts";
-import type { WindowLimits } from "../../shared/core/window.ts";
-import type { Memory } from "../support/forgetful-index.ts";
-import type { SimulatedEdge } from "../support/simulated-edge.ts";
-import { PATHS, type Step, step } from "./simulation-steps.ts";
+import type { Stream } from "../../../shared/config/streams.ts";
+import type { WindowLimits } from "../../../shared/core/window.ts";
+import type { Memory } from "../../support/forgetful-index.ts";
+import type { SimulatedEdge } from "../../support/simulated-edge.ts";
+import { PATHS, type Step, step } from "./steps.ts";
 
 export type ForgettingStep =
   | Step

@@ -6,7 +6,7 @@ import { Bucket, type Rate } from "./access/rate.ts";
 
 const MOST_CHARACTERS = 2_000;
 
-export class Told {
+export class BoundedLog {
   readonly #lines: Bucket;
   #untold = 0;
 

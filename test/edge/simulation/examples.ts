@@ -1,5 +1,5 @@
 /** Histories that once went wrong, as the search for such found them, and the seeds of their chance. */
-import type { Step } from "./simulation-steps.ts";
+import type { Step } from "./steps.ts";
 
 export const ONCE_WRONG: readonly [Step[], number][] = [
   // An object of a key without a record slept, and then refused who stood in a partition that wasn't its home.

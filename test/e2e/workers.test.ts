@@ -18,6 +18,8 @@ interface Shard {
 
 let deployment: Deployment;
 let statusPort: number;
+/** Of somebody whose tokens are revoked by one of the tests. */
+let token: string;
 
 beforeAll(async () => {
   statusPort = await freePort();
@@ -26,9 +28,13 @@ beforeAll(async () => {
       t: { partitions: 3, stream: { publish: "public" } },
       private: { stream: { subscribe: "token" } },
     },
-    originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more", STATUS_PORT: String(statusPort) },
+    originEnv: {
+      PUBLISH_SECRET: "a secret of the tests of 32 bytes or more",
+      STATUS_PORT: String(statusPort),
+    },
     edgeEnv: { RUNTIME: "node", WORKERS: "2", AUTH_ISSUERS },
   });
+  token = await tokenOf({ subject: "alice", subscribe: ["/private/*"] });
 });
 
 afterAll(() => deployment?.stop());
@@ -112,7 +118,6 @@ test("[D5] what is published through either is seen at both, at the position of 
 test("[D5] [D4] a token that is revoked counts at neither", async () => {
   const path = pathOf("private", "a");
   deployment.produce("private", [{ key: utf8("a"), value: utf8("1") }]);
-  const token = await tokenOf({ subject: "alice", subscribe: ["/private/*"] });
   const headers = { Authorization: `Bearer ${token}` };
   const subscribers = await everywhere(() => {
     const subscriber = new RawSubscriber(`${deployment.url.replace("http", "ws")}${path}`, headers);
@@ -142,6 +147,8 @@ test("[D5] what is counted is counted of both, whichever is asked", async () => 
     // Whatever one asks of the other is none.
     expect(requests - (before.worker_request ?? 0)).toBe(subscribers.length + i + 1);
   }
+  for (let i = 0; i < 8; i++)
+    expect(await (await ask(`${path}?occupancy`)).json()).toEqual({ subscribers: subscribers.length });
 });
 
 test("[D5] one that is killed is replaced: its subscribers come back by position, those of the other notice nothing", async () => {
@@ -150,7 +157,8 @@ test("[D5] one that is killed is replaced: its subscribers come back by position
   const produce = () => deployment.produce("t", [{ key: utf8("killed"), value: utf8(String(written++)) }]);
   const subscribers = await everywhere(() => deployment.subscribe(path, "-"));
   produce();
-  for (const subscriber of subscribers) await subscriber.until(({ updates }) => updates.length === 1, "the first");
+  for (const subscriber of subscribers)
+    await subscriber.until(({ updates }) => updates.length === 1, "the first");
   const killed = pidOf(1);
   const [cut, others] = [
     subscribers.filter((subscriber) => isAt(subscriber, killed)),
@@ -168,11 +176,17 @@ test("[D5] one that is killed is replaced: its subscribers come back by position
     const back = await eventually(async () => {
       const subscriber = deployment.subscribe(path, gone.position);
       onTestFinished(() => subscriber.close());
-      await subscriber.until(({ closed, verdicts }) => closed !== undefined || verdicts.length > 0, "an answer");
+      await subscriber.until(
+        ({ closed, verdicts }) => closed !== undefined || verdicts.length > 0,
+        "an answer",
+      );
       return subscriber.closed === undefined && subscriber;
     }, "it is back");
     expect(await back.verdict()).toMatchObject({ recovered: true });
-    values.set(back, gone.updates.map(({ value }) => String(value)));
+    values.set(
+      back,
+      gone.updates.map(({ value }) => String(value)),
+    );
   }
   await healthy(2);
   produce();
@@ -197,27 +211,30 @@ describe("[D5] the number of workers", () => {
     ...numbers.map((number) => `${deployment.url}#${number}`),
   ];
 
-  test.each([3, 1, 2])("is %s after a restart, all of which end before, and the origin follows", async (count) => {
-    const workers = descendants(deployment.edge?.process.pid ?? 0);
-    await deployment.edge?.stop("SIGTERM");
-    await allGone(workers);
-    expect(deployment.edge?.process.exitCode).toBe(0);
+  test.each([3, 1])(
+    "is %s after a restart, all of which end before, and the origin follows",
+    async (count) => {
+      const workers = descendants(deployment.edge?.process.pid ?? 0);
+      await deployment.edge?.stop("SIGTERM");
+      await allGone(workers);
+      expect(deployment.edge?.process.exitCode).toBe(0);
 
-    deployment.edge = deployment.startEdge({ WORKERS: String(count) });
+      deployment.edge = deployment.startEdge({ WORKERS: String(count) });
 
-    await healthy(count);
-    const numbers = Array.from({ length: count - 1 }, (_, i) => i + 1);
-    await eventually(
-      async () => JSON.stringify(await dialled()) === JSON.stringify([200, named(...numbers)]),
-      () => `${count} are dialled`,
-    );
-    if (count === 1) expect((await shards()).every(({ edge }) => edge === undefined)).toBe(true);
-    // What was revoked counts at one that is new, too.
-    const token = await tokenOf({ subject: "alice", subscribe: ["/private/*"] });
-    const headers = { Authorization: `Bearer ${token}` };
-    for (let i = 0; i < 8; i++) expect((await ask(pathOf("private", "a"), { headers })).status).toBe(401);
-    expect(
-      JSON.parse(readFileSync(join(deployment.dataDir, "edge/node.json"), "utf8")).place?.count ?? 1,
-    ).toBe(count);
-  }, 120_000);
+      await healthy(count);
+      const numbers = Array.from({ length: count - 1 }, (_, i) => i + 1);
+      await eventually(
+        async () => JSON.stringify(await dialled()) === JSON.stringify([200, named(...numbers)]),
+        () => `${count} are dialled`,
+      );
+      if (count === 1) expect((await shards()).every(({ edge }) => edge === undefined)).toBe(true);
+      // What was revoked counts at one that is new, too.
+      const headers = { Authorization: `Bearer ${token}` };
+      for (let i = 0; i < 8; i++) expect((await ask(pathOf("private", "a"), { headers })).status).toBe(401);
+      expect(
+        JSON.parse(readFileSync(join(deployment.dataDir, "edge/node.json"), "utf8")).place?.count ?? 1,
+      ).toBe(count);
+    },
+    120_000,
+  );
 });

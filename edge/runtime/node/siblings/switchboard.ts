@@ -70,6 +70,7 @@ function send(to: ChildProcess | undefined, message: Passed | Accepted, connecti
   connection?.on("error", () => connection.destroy());
   if (to?.connected !== true) return void connection?.destroy();
   to.send(message, connection, {}, (error) => {
-    if (error !== null) connection?.destroy();
+    // Nothing is left of one that was carried, and so the edge that passed it on has let it go.
+    if (error !== null || message.kind === "connection") connection?.destroy();
   });
 }

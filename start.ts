@@ -17,7 +17,7 @@ import { onStopRequest } from "./edge/local/lifeline.ts";
 import { Part } from "./edge/local/part.ts";
 import { progressLine } from "./edge/local/progress.ts";
 import { localSecret } from "./edge/local/publish-secret.ts";
-import { checkRuntime, RUNTIME_SETTING } from "./edge/local/runtimes.ts";
+import { checkRuntime, checkWorkers, RUNTIME_SETTINGS } from "./edge/local/runtimes.ts";
 import { INSIGHT_SETTINGS } from "./edge/local/serve-settings.ts";
 import { TIME_LIMITS } from "./edge/local/time-limits.ts";
 import { KAFKA_SETTINGS } from "./origin/kafka/config.ts";
@@ -41,7 +41,7 @@ const command = {
   settings: {
     PORT: { means: "Where the edge listens.", default: "8787" },
     HOST: { means: "The address that it listens on.", default: "127.0.0.1" },
-    ...RUNTIME_SETTING,
+    ...RUNTIME_SETTINGS,
     DATA_DIR: { means: "Folder of everything that is stored.", default: "data" },
     STREAMS: { means: "The list of what is exposed.", default: STREAMS_OR_EXAMPLE },
     AUTH_ISSUERS: {
@@ -111,7 +111,9 @@ async function start(
   const issuer = folder.ok && values.AUTH_ISSUERS === undefined ? localIssuer(dataDir) : undefined;
   const secret = folder.ok && values.PUBLISH_SECRET === undefined ? localSecret(dataDir) : undefined;
   const made = [issuer, secret].filter((check) => check !== undefined);
-  const checks = [checkRuntime(values.RUNTIME), list, named, port, folder, ...made];
+  const runtime = checkRuntime(values.RUNTIME);
+  const workers = checkWorkers(values.WORKERS, values.RUNTIME);
+  const checks = [runtime, workers, list, named, port, folder, ...made];
   const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
   const own = issuer?.ok ? issuer.value : undefined;
   const { WEB_ORIGINS, AUTH_COOKIE } = values;

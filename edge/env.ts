@@ -41,6 +41,16 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
+/** Edges that share an address. */
+export interface Siblings {
+  /** Of this one, from 0. */
+  readonly number: number;
+  /** This one included. */
+  readonly count: number;
+  /** By number. None, if one of them asks. */
+  readonly others: ReadonlyMap<number, Pick<Fetcher, "fetch">>;
+}
+
 export interface Env
   extends ConnectionSettings,
     BrowserSettings,
@@ -75,4 +85,6 @@ export interface Env
   readonly DETAILS?: string;
   /** On workerd by itself, objects that store run in a service of their own; it counts for itself. */
   readonly STORING?: Fetcher;
+  /** Unset: it has its address to itself. */
+  readonly SIBLINGS?: Siblings;
 }

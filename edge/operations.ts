@@ -56,3 +56,11 @@ export function operations(elsewhere: Readonly<Record<string, number>> = {}): Re
     Object.keys(OPERATIONS).map((name) => [name, (counts.get(name as Operation) ?? 0) + (others[name] ?? 0)]),
   );
 }
+
+/** What another edge at the same address counted, which has requests of its own, added to this one's. */
+export function addOperations(
+  own: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>> = {},
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(own).map(([name, times]) => [name, times + (other[name] ?? 0)]));
+}

@@ -13,7 +13,7 @@ import type { KeepAlive } from "../access/remote-keys.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken, tooMuch } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import { count, operations } from "../operations.ts";
+import { addOperations, count, operations } from "../operations.ts";
 import { encodePrincipal, type KnownPrincipal, PUBLIC, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
@@ -30,6 +30,7 @@ import { publishRoute } from "./publish-route.ts";
 import { type Counted, quotaWait } from "./quotas.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
 import { senderOf } from "./sender.ts";
+import { askSiblings, isSiblingAsking } from "./siblings.ts";
 import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
@@ -51,7 +52,7 @@ export function createApp(
   app.onError((error) => internalError("the Worker", error));
 
   app.use(async (context, next) => {
-    count("worker_request");
+    if (!isSiblingAsking(context.env)) count("worker_request");
     await next();
     if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
   });
@@ -108,7 +109,9 @@ export function createApp(
 
   app.get("/", (c) => c.redirect(ROUTES.home, 302));
   for (const [path, file] of page) app.get(path, () => file());
-  app.get(ROUTES.health, async (context) => healthRoute(context.env, await insight(context)));
+  app.get(ROUTES.health, async (context) =>
+    healthRoute(context.req.raw, context.env, await insight(context)),
+  );
   app.get(ROUTES.operations, async (context) => {
     const { req, env } = context;
     if (env.OPERATIONS !== "on" || (await insight(context)) !== "all")
@@ -116,7 +119,9 @@ export function createApp(
     // It, too, tells only those who may know.
     const elsewhere = await env.STORING?.fetch(req.url, { headers: req.raw.headers });
     const counted = operations(await elsewhere?.json<Record<string, number>>());
-    return Response.json(counted, { headers: { "Cache-Control": "no-store" } });
+    const others = await askSiblings<Record<string, number>>(req.raw, env);
+    const summed = [...others.values()].reduce<Record<string, number>>(addOperations, counted);
+    return Response.json(summed, { headers: { "Cache-Control": "no-store" } });
   });
   // What a proxy made of a path on its way here, for whoever asks.
   app.get(`${ROUTES.probe}/*`, ({ req }) =>

@@ -1,6 +1,6 @@
 /**
  * `/$/health`: whether every slice of every shard has an origin that is ready, and how many stand by; for those who may know,
- * also their names. One call for each shard.
+ * also their names. One call for each shard. With several edges at the address, of all of them.
  */
 import { VERSION } from "../../shared/protocol/version.ts";
 import { logProblem } from "../answers.ts";
@@ -9,6 +9,7 @@ import { requireShards, shardStub } from "../routing.ts";
 import type { ShardStatus } from "../shard/shard-status.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Insight } from "./insight.ts";
+import { askSiblings, siblingsOf } from "./siblings.ts";
 
 const SILENT: ShardStatus = {
   connected: false,
@@ -22,13 +23,28 @@ const SILENT: ShardStatus = {
   revocations: 0,
 };
 
+type Told = Pick<ShardStatus, "connected" | "ready">;
+
 /** 200 when all slices of all shards have an origin that is ready, else 503. */
-export async function healthRoute(env: Env, insight: Insight): Promise<Response> {
+export async function healthRoute(request: Request, env: Env, insight: Insight): Promise<Response> {
   const numbers = Array.from({ length: requireShards(env) }, (_, shard) => shard);
-  const shards = await Promise.all(numbers.map((shard) => statusOf(env, shard)));
+  const [own, others] = await Promise.all([
+    Promise.all(numbers.map((shard) => statusOf(env, shard))),
+    askSiblings<{ readonly shards: readonly Told[] }>(request, env, (status) => [200, 503].includes(status)),
+  ]);
+  const told: readonly Told[] = insight === "all" ? own : own.map(withoutNames);
+  const { number, count } = siblingsOf(env);
+  const shards =
+    others.size === 0
+      ? told
+      : Array.from({ length: count }, (_, edge) => {
+          const silent = () => numbers.map(() => SILENT);
+          const of = edge === number ? told : (others.get(edge)?.shards ?? silent());
+          return of.map((shard) => ({ edge, ...shard }));
+        }).flat();
   const healthy = shards.every(({ connected, ready }) => connected && ready);
   return Response.json(
-    { version: VERSION, healthy, shards: insight === "all" ? shards : shards.map(withoutNames) },
+    { version: VERSION, healthy, shards },
     { status: healthy ? 200 : 503, headers: { "Cache-Control": "no-store" } },
   );
 }

@@ -7,6 +7,7 @@ import { errorResponse, internalError } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub, uplinkRequest } from "../routing.ts";
 import { tellRefused } from "./refused-origins.ts";
+import { siblingsOf } from "./siblings.ts";
 import { badUpgrade, chooseProtocol, isWebSocketUpgrade } from "./upgrades.ts";
 import { readUplinkKeys, verifyUplinkToken } from "./uplink-auth.ts";
 
@@ -23,13 +24,31 @@ export async function uplinkRoute(request: Request, env: Env): Promise<Response>
     return errorResponse("unauthorized", TOKEN_FAULTS[token.fault], challenge);
   }
   const shards = requireShards(env);
-  const shard = new URL(request.url).searchParams.get("shard");
+  const asked = new URL(request.url).searchParams;
+  const { number, count, others } = siblingsOf(env);
+  const edge = numberIn(asked.get("edge") ?? "0", count);
+  if (edge === undefined) return errorResponse("not_found", `there are the edges 0 to ${count - 1}`);
+  if (edge !== number) {
+    const sibling = others.get(edge);
+    if (sibling === undefined) return internalError("an uplink", `edge ${edge} has come to edge ${number}`);
+    return sibling.fetch(request);
+  }
+  const shard = asked.get("shard");
   if (shard === null && !isWebSocketUpgrade(request))
-    return Response.json({ version: VERSION, shards }, { headers: { ...date, "Cache-Control": "no-store" } });
+    return Response.json(
+      { version: VERSION, shards, ...(count > 1 && { edges: count }) },
+      { headers: { ...date, "Cache-Control": "no-store" } },
+    );
   if (shard === null || !isWebSocketUpgrade(request)) return badUpgrade();
-  const index = /^\d{1,2}$/.test(shard) ? Number(shard) : shards;
-  if (index >= shards) return errorResponse("not_found", `there are the shards 0 to ${shards - 1}`);
+  const index = numberIn(shard, shards);
+  if (index === undefined) return errorResponse("not_found", `there are the shards 0 to ${shards - 1}`);
   if (chooseProtocol(request, UPLINK_PROTOCOL) !== UPLINK_PROTOCOL)
     return errorResponse("unsupported_version", `this edge speaks ${UPLINK_PROTOCOL}`);
   return shardStub(env, index).fetch(uplinkRequest({ name: token.origin, scope: token.scope?.text }));
+}
+
+/** undefined if it is none from 0 to below `count`. */
+function numberIn(text: string, count: number): number | undefined {
+  const number = /^\d{1,2}$/.test(text) ? Number(text) : count;
+  return number < count ? number : undefined;
 }

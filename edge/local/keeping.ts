@@ -11,6 +11,8 @@ export interface KeepingPorts {
   readonly name: string;
   /** Before the first one. */
   readonly isGated: boolean;
+  /** Whoever ends one of several doesn't want all gone; and it is never gated. */
+  readonly isOneOfSeveral?: boolean;
   /** Hears each line of workerd's. */
   run(isGated: boolean, hear: (line: string) => void): Promise<Workerd>;
   isStopping(): boolean;
@@ -26,22 +28,23 @@ const RAN_OUT = /Too many open files|EMFILE/;
 /** Resolves when it isn't started any more, with what to say. */
 export async function keepRunning(ports: KeepingPorts): Promise<string> {
   const ends = new Ends();
+  const { isOneOfSeveral = false } = ports;
   let isGated = ports.isGated;
+  let hasListened = false;
   for (;;) {
     const ranOut = Promise.withResolvers<void>();
     let isFull = false;
     const workerd = await ports.run(isGated, (line) => {
-      if (isGated || !RAN_OUT.test(line)) return;
+      if (isGated || isOneOfSeveral || !RAN_OUT.test(line)) return;
       isFull = true;
       ranOut.resolve();
     });
-    let hasListened = false;
     void workerd.listening.then(() => {
       hasListened = true;
     });
     const { how, isCrash } = await endOf(workerd, ranOut.promise);
-    // One that somebody ends, or that can't even begin, would fare no better.
-    if (ports.isStopping() || !hasListened || !isCrash) return how;
+    // One that somebody ends, or that could never even begin, would fare no better.
+    if (ports.isStopping() || !hasListened || !(isCrash || isOneOfSeveral)) return how;
     const pauseMs = ends.pauseAfter(ports.now());
     if (pauseMs === undefined) return `${how}, ${MOST_ENDS} times within a short time`;
     ports.tell(

@@ -1,7 +1,13 @@
 /** What the edge can run on, on this machine: nothing but this file knows of more than one. */
+import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type RunSettings, runOnNode } from "../runtime/node/run.ts";
+import type { Place } from "../runtime/node/siblings/passed.ts";
+import { canSharePort } from "../runtime/node/siblings/shared-port.ts";
+import { Switchboard } from "../runtime/node/siblings/switchboard.ts";
 import type { Checked } from "./checks.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 import { makeWorker } from "./worker-module.ts";
@@ -11,16 +17,18 @@ import { type EdgeConfig, OPTIONAL_SECRETS, workerdConfig } from "./workerd-conf
 export interface RuntimeFolders {
   /** Of what is made for this run. */
   readonly folder: string;
-  /** For the objects' databases; both runtimes use the same. */
-  readonly storage: string;
   /** The list of what is exposed. */
   readonly streams: string;
 }
 
-/** Where to listen, and the Worker's variables. */
+/** Where to listen and store, and the Worker's variables. */
 export interface RunAs {
   readonly host: string;
   readonly port: number;
+  /** The folder of the objects' databases; both runtimes use the same. */
+  readonly storage: string;
+  /** Which one of several edges it is. */
+  readonly worker?: Pick<Place, "number" | "count">;
   readonly vars: Readonly<Record<string, string>>;
 }
 
@@ -32,16 +40,20 @@ export interface Runtime {
 }
 
 /** Runs it; hears each line that it, or the Worker, writes. `secrets` is its environment. */
-type Prepared = (as: RunAs, secrets: NodeJS.ProcessEnv, print: (line: string) => void) => Workerd;
+type Prepared = (
+  as: RunAs,
+  secrets: NodeJS.ProcessEnv,
+  print: (line: string) => void,
+) => Workerd | Promise<Workerd>;
 
 const workerd: Runtime = {
   name: "workerd",
-  async prepare(edge, { folder, storage, streams }) {
+  async prepare(edge, { folder, streams }) {
     const configFile = join(folder, "workerd.capnp");
     const module = join(folder, "worker.js");
     await makeWorker({ main: edge.main, streams, outfile: module, format: "esm" });
     return (as, secrets, print) => {
-      writeFileSync(configFile, workerdConfig(edge, { module, storage, ...as }));
+      writeFileSync(configFile, workerdConfig(edge, { module, ...as }));
       return runWorkerd(configFile, secrets, print);
     };
   },
@@ -49,11 +61,13 @@ const workerd: Runtime = {
 
 const node: Runtime = {
   name: "the edge on Node",
-  async prepare(edge, { folder, storage, streams }) {
-    const settingsFile = join(folder, "node.json");
+  async prepare(edge, { folder, streams }) {
+    const sharesPort = await canSharePort();
+    const switchboard = new Switchboard();
     const module = join(folder, "worker.cjs");
     await makeWorker({ main: edge.main, streams, outfile: module, format: "cjs" });
-    return ({ host, port, vars }, secrets, print) => {
+    return async ({ host, port, storage, worker, vars }, secrets, print) => {
+      if (worker !== undefined && !sharesPort) await switchboard.accept(host, port);
       const settings: RunSettings = {
         module,
         storage,
@@ -62,9 +76,12 @@ const node: Runtime = {
         objects: edge.objects,
         vars: { ...edge.vars, ...vars },
         secrets: [...edge.secrets, ...OPTIONAL_SECRETS],
+        ...(worker && { place: { ...worker, sharesPort } }),
       };
+      const settingsFile = join(folder, `node${worker?.number || ""}.json`);
       writeFileSync(settingsFile, JSON.stringify(settings));
-      const running = runOnNode(settingsFile, secrets, print);
+      const heard = worker && ((child: ChildProcess) => switchboard.join(worker.number, child));
+      const running = runOnNode(settingsFile, secrets, print, heard);
       return { ...running, stop: () => running.stop(TIME_LIMITS.workerdDrainMs) };
     };
   },
@@ -72,13 +89,34 @@ const node: Runtime = {
 
 const RUNTIMES: Readonly<Record<string, Runtime>> = { workerd, node };
 
-export const RUNTIME_SETTING = {
+export const RUNTIME_SETTINGS = {
   RUNTIME: {
     means:
       "What the edge runs on: workerd, the reference, or node, which takes less of a machine: docs/own-machines.md.",
     default: "workerd",
   },
+  WORKERS: {
+    means:
+      "How many processes serve the port, each an edge of its own: one for each core. More than 1 need the runtime node: docs/several-edges.md.",
+    default: "1",
+  },
 } as const;
+
+/** How many processes the edge is. */
+export function checkWorkers(text: string, runtime: string): Checked<number> {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > LIMITS.edgesAtAddress)
+    return {
+      ok: false,
+      problem: `WORKERS must be a whole number from 1 to ${LIMITS.edgesAtAddress}, not ${text}`,
+    };
+  if (count > 1 && runtime !== "node")
+    return {
+      ok: false,
+      problem: `WORKERS: on ${runtime} an edge is one process; several need \`--runtime node\``,
+    };
+  return { ok: true, value: count };
+}
 
 const WORKERD_MISSING = `RUNTIME: the package workerd isn't installed: \`npm install workerd\` beside distributary, or begin with \`npx -p workerd -p distributary distributary\`; \`--runtime node\` needs none`;
 

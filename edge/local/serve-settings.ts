@@ -19,7 +19,7 @@ import { ROOMS_SETTING, roomCount } from "../relay/rooms.ts";
 import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
-import { RUNTIME_SETTING } from "./runtimes.ts";
+import { RUNTIME_SETTINGS } from "./runtimes.ts";
 
 /** Who is asked for, and who is told what: those of `start`, too. */
 export const INSIGHT_SETTINGS = {
@@ -43,7 +43,7 @@ export const command = {
   settings: {
     PORT: { means: "Where to listen.", default: "8787" },
     HOST: { means: "The address to listen on.", default: "127.0.0.1" },
-    ...RUNTIME_SETTING,
+    ...RUNTIME_SETTINGS,
     DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
     STREAMS: {
       means: "The list of what is exposed.",

@@ -1,6 +1,6 @@
 /**
  * The command `edge`: the edge on this machine. Prepares what its runtime needs from the Worker and from wrangler.toml, and
- * runs that until this process is asked to stop or loses the one who started it.
+ * runs that, in as many processes as it shall be, until this process is asked to stop or loses the one who started it.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,13 +16,14 @@ import { openGate } from "./gate.ts";
 import { keepRunning } from "./keeping.ts";
 import { onStopRequest } from "./lifeline.ts";
 import { openFiles } from "./open-files.ts";
-import { checkRuntime } from "./runtimes.ts";
+import { checkRuntime, checkWorkers } from "./runtimes.ts";
 import { command, settingProblems, varsOf } from "./serve-settings.ts";
 import { checkStorage, hintAt } from "./storage.ts";
 import type { Workerd } from "./workerd.ts";
 import { readEdgeConfig } from "./workerd-config.ts";
 
-let running: Workerd | undefined;
+/** By number. */
+const running = new Map<number, Workerd>();
 let stopping = false;
 
 const given = readSettings(command, process.env, process.argv.slice(2));
@@ -44,30 +45,38 @@ async function serve(values: Values<typeof command>): Promise<void> {
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
   const chosen = checkRuntime(values.RUNTIME);
-  const checks = [chosen, checkStreams(streams), port, holdFolder(folder)];
+  const workers = checkWorkers(values.WORKERS, values.RUNTIME);
+  const checks = [chosen, workers, checkStreams(streams), port, holdFolder(folder)];
   const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
   const keys = readUplinkKeys(UPLINK_KEYS);
   if (!keys.ok) problems.push(keys.problem);
   const access = { AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE };
   problems.push(...(await accessProblems(access)));
   problems.push(...settingProblems(values));
+  const perAddress = values.CONNECTIONS_PER_ADDRESS ? Number(values.CONNECTIONS_PER_ADDRESS) : undefined;
+  const count = workers.ok ? workers.value : 1;
+  if (count > 1 && perAddress !== undefined)
+    problems.push(
+      "CONNECTIONS_PER_ADDRESS: nothing counts them before several WORKERS: limit them in a proxy",
+    );
   if (problems.length > 0 || !chosen.ok || !port.ok) return fail(1, ...problems);
 
-  const perAddress = values.CONNECTIONS_PER_ADDRESS ? Number(values.CONNECTIONS_PER_ADDRESS) : undefined;
   const files = await openFiles();
   const places = placesFor(files, perAddress);
   if (places === undefined)
     return fail(1, `an edge must be able to open more than ${files} files: see ulimit -n`);
 
   const runtime = chosen.value;
-  const storage = join(folder, "objects");
+  const numbers = Array.from({ length: count }, (_, number) => number);
+  // The first has the same folder whether it is the only one or not.
+  const storages = numbers.map((number) => join(folder, number === 0 ? "objects" : `objects-${number}`));
   let run: Awaited<ReturnType<typeof runtime.prepare>>;
   try {
-    mkdirSync(storage, { recursive: true });
-    const damaged = checkStorage(storage).flatMap((check) => (check.ok ? [] : [check.problem]));
+    for (const storage of storages) mkdirSync(storage, { recursive: true });
+    const damaged = storages.flatMap(checkStorage).flatMap((check) => (check.ok ? [] : [check.problem]));
     if (damaged.length > 0) return fail(1, ...damaged);
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
-    run = await runtime.prepare(edge, { folder, storage, streams });
+    run = await runtime.prepare(edge, { folder, streams });
   } catch (error) {
     return fail(1, `the edge can't be built: ${reason(error)}`);
   }
@@ -75,48 +84,58 @@ async function serve(values: Values<typeof command>): Promise<void> {
   let hinted = false;
   const print = (line: string) => {
     process.stderr.write(`${line}\n`);
-    const hint = hinted ? undefined : hintAt(line, storage);
+    const hint = hinted ? undefined : hintAt(line, folder);
     if (hint === undefined) return;
     hinted = true;
     process.stderr.write(`${hint}\n`);
   };
   let gate: Promise<unknown> | undefined;
   let inner: number | undefined;
-  const how = await keepRunning({
-    name: runtime.name,
-    isGated: perAddress !== undefined,
-    run: async (isGated, hear) => {
-      inner = undefined;
-      if (isGated) gate ??= openGate({ host, port: port.value, places, to: () => inner });
-      await gate;
-      const as = {
-        // Behind the gate only this process knows where it listens.
-        host: isGated ? "127.0.0.1" : host,
-        port: isGated ? 0 : port.value,
-        vars: varsOf(values, isGated),
-      };
-      const begun = run(as, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
-        hear(line);
-        print(line);
-      });
-      running = begun;
-      void begun.listening.then((listensOn) => {
-        inner = listensOn;
-        process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
-        process.send?.("listening");
-      });
-      return begun;
-    },
-    isStopping: () => stopping,
-    tell: (line) => process.stderr.write(`${line}\n`),
-    now: () => performance.now(),
-  }).catch((error) => `can't be run: ${reason(error)}`);
-  if (!stopping) fail(1, `${runtime.name} ${how}`);
+  const listening = new Set<number>();
+  const keep = async (number: number): Promise<void> => {
+    const name = count === 1 ? runtime.name : `${runtime.name}, worker ${number}`;
+    const how = await keepRunning({
+      name,
+      isGated: perAddress !== undefined,
+      isOneOfSeveral: count > 1,
+      run: async (isGated, hear) => {
+        inner = undefined;
+        if (isGated) gate ??= openGate({ host, port: port.value, places, to: () => inner });
+        await gate;
+        const as = {
+          // Behind the gate only this process knows where it listens.
+          host: isGated ? "127.0.0.1" : host,
+          port: isGated ? 0 : port.value,
+          storage: storages[number] ?? "",
+          vars: varsOf(values, isGated),
+          ...(count > 1 && { worker: { number, count } }),
+        };
+        const begun = await run(as, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
+          hear(line);
+          print(line);
+        });
+        running.set(number, begun);
+        void begun.listening.then((listensOn) => {
+          inner = listensOn;
+          listening.add(number);
+          if (listening.size < count) return;
+          process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
+          process.send?.("listening");
+        });
+        return begun;
+      },
+      isStopping: () => stopping,
+      tell: (line) => process.stderr.write(`${line}\n`),
+      now: () => performance.now(),
+    }).catch((error) => `can't be run: ${reason(error)}`);
+    if (!stopping) fail(1, `${name} ${how}`);
+  };
+  await Promise.all(numbers.map(keep));
 }
 
 async function stop(): Promise<void> {
   stopping = true;
-  await running?.stop();
+  await Promise.all(Array.from(running.values(), (one) => one.stop()));
   process.exit(0);
 }
 

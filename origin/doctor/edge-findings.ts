@@ -24,7 +24,7 @@ export type EdgeFacts =
     }
   | { readonly failed: string };
 
-const UplinkSchema = v.object({ version: v.number(), shards: v.number() });
+const UplinkSchema = v.object({ version: v.number(), shards: v.number(), edges: v.optional(v.number(), 1) });
 const StreamsSchema = v.object({ streams: v.array(v.object({ topic: v.string() })) });
 
 const WHAT_TO_DO: Record<UplinkTokenFault, string> = {
@@ -61,7 +61,7 @@ export function uplinkFindings(facts: EdgeFacts, key: Pick<UplinkKey, "kid" | "n
         "correct its address; a proxy in between must pass /$/uplink on",
       ),
     ];
-  const { version, shards } = answer.output;
+  const { version, shards, edges } = answer.output;
   if (version !== VERSION)
     return [
       wrong(
@@ -70,8 +70,9 @@ export function uplinkFindings(facts: EdgeFacts, key: Pick<UplinkKey, "kid" | "n
         "deploy the same release of both",
       ),
     ];
+  const each = edges === 1 ? "" : ` at each of ${edges} edges`;
   const findings = [
-    ok(what, `the key ${key.kid} of ${key.name} is accepted; version ${version}, ${shards} shards`),
+    ok(what, `the key ${key.kid} of ${key.name} is accepted; version ${version}, ${shards} shards${each}`),
   ];
   const skew = clockWords(aheadMs(facts));
   if (skew !== undefined)

@@ -1,7 +1,7 @@
 /**
  * The uplinks to all edges. Each edge is complete in itself, and has its own: its shards, what it watches, when it is dialled
  * again. So one that is away or slow holds up no other. What they share are the index, the watch list and the writers. Edges
- * may come and go.
+ * may come and go, those too that share one address (D5).
  */
 
 import type { Writing } from "../../shared/protocol/publish.ts";
@@ -10,7 +10,8 @@ import type { Log } from "../operate/log.ts";
 import { type Edge, edgeName } from "../settings/edges.ts";
 import { type UplinkFacts, Uplinks, type UplinksOptions } from "./uplinks.ts";
 
-export interface EdgesOptions extends Omit<UplinksOptions, "edgeUrl" | "key" | "currentKey"> {
+export interface EdgesOptions
+  extends Omit<UplinksOptions, "edgeUrl" | "number" | "learned" | "key" | "currentKey"> {
   /** The edges with their keys, for a request that is about to be made, if they may have changed. Never rejects. */
   readonly current?: () => Promise<readonly Edge[]>;
 }
@@ -35,6 +36,10 @@ export interface EdgeFacts {
 }
 
 interface Dialled {
+  /** What the first edge at its address is called. */
+  readonly address: string;
+  /** Which it is of those at its address. */
+  readonly number: number;
   readonly uplinks: Uplinks;
   readonly counts: Counts;
 }
@@ -51,7 +56,7 @@ export class Edges {
   /** Nothing is dialled before `start`. */
   constructor(edges: readonly Edge[], options: EdgesOptions) {
     this.#options = options;
-    for (const edge of edges) this.#add(edge);
+    for (const edge of edges) this.#add({ edge, number: 0 });
   }
 
   start(): void {
@@ -61,12 +66,30 @@ export class Edges {
   /** Dials those that are new, and lets those go that are no more: they hand over first, as when the origin stops (U15). */
   change(edges: readonly Edge[]): void {
     if (this.#isOver) return;
-    const names = new Set(edges.map(edgeName));
-    const removed = [...this.#edges].filter(([name]) => !names.has(name));
+    const addresses = new Set(edges.map(edgeName));
     const added = edges.filter((edge) => !this.#edges.has(edgeName(edge)));
+    this.#replace(
+      ({ address }) => !addresses.has(address),
+      added.map((edge) => ({ edge, number: 0 })),
+    );
+  }
+
+  /** So many edges share the address of one. */
+  #adapt(edge: Edge, count: number): void {
+    const address = edgeName(edge);
+    // What is being let go says nothing any more.
+    if (this.#isOver || !this.#edges.has(address)) return;
+    const added: Numbered[] = [];
+    for (let number = 1; number < count; number++)
+      if (!this.#edges.has(nameOf({ edge, number }))) added.push({ edge, number });
+    this.#replace((one) => one.address === address && one.number >= count, added);
+  }
+
+  #replace(isRemoved: (edge: Dialled) => boolean, added: readonly Numbered[]): void {
+    const removed = [...this.#edges].filter(([, dialled]) => isRemoved(dialled));
     if (removed.length === 0 && added.length === 0) return;
     this.#options.log("edges_changed", {
-      added: added.map(edgeName),
+      added: added.map(nameOf),
       removed: removed.map(([name]) => name),
     });
     for (const [name, { uplinks }] of removed) {
@@ -74,7 +97,7 @@ export class Edges {
       const gone = letGo(uplinks).finally(() => this.#leaving.delete(gone));
       this.#leaving.add(gone);
     }
-    for (const edge of added) this.#add(edge).start();
+    for (const one of added) this.#add(one).start();
   }
 
   /** Tells every shard, now and when it connects (U9). Returns whether that is new. */
@@ -117,28 +140,41 @@ export class Edges {
     await Promise.all([...open, ...this.#leaving]);
   }
 
-  #add(edge: Edge): Uplinks {
+  #add(one: Numbered): Uplinks {
     const { current, log, ...shared } = this.#options;
-    const name = edgeName(edge);
+    const { edge, number } = one;
+    const address = edgeName(edge);
+    const name = nameOf(one);
     const counts = { congested: 0, closed: 0, refused: 0 };
     const uplinks = new Uplinks({
       ...shared,
       edgeUrl: edge.url,
+      number,
+      learned: (edges) => this.#adapt(edge, edges),
       key: edge.key,
-      ...(current && { currentKey: keyOf(name, edge, current) }),
+      ...(current && { currentKey: keyOf(address, edge, current) }),
       log: counting(counts, (event, fields) => log(event, { edge: name, ...fields })),
     });
     uplinks.setReady(this.#ready);
-    this.#edges.set(name, { uplinks, counts });
+    this.#edges.set(name, { address, number, uplinks, counts });
     return uplinks;
   }
 }
 
+interface Numbered {
+  readonly edge: Edge;
+  /** Which it is of those at its address. */
+  readonly number: number;
+}
+
+/** The first at an address is called like one that has it to itself. */
+const nameOf = ({ edge, number }: Numbered) => `${edgeName(edge)}${number === 0 ? "" : `#${number}`}`;
+
 /** The key of one edge, as it is now; of one that is about to be let go the last one that it had. */
-function keyOf(name: string, edge: Edge, current: () => Promise<readonly Edge[]>) {
+function keyOf(address: string, edge: Edge, current: () => Promise<readonly Edge[]>) {
   let { key } = edge;
   return async () => {
-    key = (await current()).find((other) => edgeName(other) === name)?.key ?? key;
+    key = (await current()).find((other) => edgeName(other) === address)?.key ?? key;
     return key;
   };
 }

@@ -21,6 +21,10 @@ import { bearerToken } from "./token.ts";
 
 export interface UplinksOptions {
   readonly edgeUrl: URL;
+  /** Which edge it is of those at that address. */
+  readonly number?: number;
+  /** How many there are, each time that it was asked. */
+  readonly learned?: (edges: number) => void;
   /** It says what the edge calls this origin. */
   readonly key: UplinkKey;
   /** The key for a request that is about to be made, if it may have changed: of the same name. Never rejects. */
@@ -59,6 +63,7 @@ const TIMING: UplinksTiming = {
 const ShardsSchema = v.object({
   version: v.number(),
   shards: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  edges: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LIMITS.edgesAtAddress)), 1),
 });
 
 interface Dialling {
@@ -196,10 +201,11 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, key, slice = WHOLE, watchList, publishes, revocations } = this.#options;
+    const { key, slice = WHOLE, watchList, publishes, revocations } = this.#options;
     const { log, failed, backlogBytes } = this.#options;
-    const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
-    url.protocol = edgeUrl.protocol.replace("http", "ws");
+    const url = this.#url();
+    url.searchParams.set("shard", String(shard));
+    url.protocol = url.protocol.replace("http", "ws");
     const connection = new UplinkConnection({
       url,
       shard,
@@ -232,6 +238,14 @@ export class Uplinks {
     return ended;
   }
 
+  #url(): URL {
+    const { edgeUrl, number = 0 } = this.#options;
+    const url = new URL(ROUTES.uplink, edgeUrl);
+    // The first of several is meant if nothing is said, and so is one that is alone.
+    if (number > 0) url.searchParams.set("edge", String(number));
+    return url;
+  }
+
   async #authorization(): Promise<string> {
     const { key, currentKey } = this.#options;
     return bearerToken((await currentKey?.()) ?? key);
@@ -255,6 +269,7 @@ export class Uplinks {
       .then((learned) => {
         if ("reason" in learned) return { ...learned, greeted: false };
         this.#adapt(learned.shards);
+        this.#options.learned?.(learned.edges);
         return undefined;
       })
       .finally(() => {
@@ -263,10 +278,10 @@ export class Uplinks {
     return this.#learning;
   }
 
-  async #ask(): Promise<{ readonly shards: number } | Omit<Ended, "greeted">> {
+  async #ask(): Promise<{ readonly shards: number; readonly edges: number } | Omit<Ended, "greeted">> {
     const { edgeUrl } = this.#options;
     try {
-      const response = await fetch(new URL(ROUTES.uplink, edgeUrl), {
+      const response = await fetch(this.#url(), {
         headers: { authorization: await this.#authorization() },
         redirect: "error",
         signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#timing.deadMs)]),
@@ -284,8 +299,8 @@ export class Uplinks {
       }
       const body = v.safeParse(ShardsSchema, await response.json());
       if (!body.success) return { how: "refused", reason: `${edgeUrl.origin} is no edge of this software` };
-      const { version, shards } = body.output;
-      if (version === VERSION) return { shards };
+      const { version, shards, edges } = body.output;
+      if (version === VERSION) return { shards, edges };
       return { how: "refused", reason: `the edge speaks version ${version}, this origin ${VERSION}` };
     } catch (error) {
       return { how: "closed", reason: `the edge can't be reached: ${messageOf(error)}` };

@@ -28,6 +28,8 @@ export const LIMITS = {
   openAsks: 17,
   /** Uplinks that stand by at one shard for one slice, beside the active one. */
   standbysPerSlice: 8,
+  /** Edges that share an address (D5). */
+  edgesAtAddress: 64,
   /** Slices into which origins may divide the partitions. */
   slices: 64,
   /** Numbers of slices at once. Two would do, but an odd one must keep nobody from these (N9). */

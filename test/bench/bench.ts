@@ -34,6 +34,8 @@ export interface BenchSettings {
   readonly tokens?: boolean;
   /** The edge runs on Node and not on workerd. */
   readonly onNode?: boolean;
+  /** Processes of the edge; undefined: one. */
+  readonly workers?: number;
 }
 
 export interface StageSettings {
@@ -121,7 +123,7 @@ export class Bench {
     progress: Progress,
   ): Promise<Bench> {
     const { system: name, endpoints, clients, processes, popularity, seed, partitions, origins } = settings;
-    const { checkout, tokens = false, onNode = false } = settings;
+    const { checkout, tokens = false, onNode = false, workers = 1 } = settings;
     const assignment = assign(popularity, clients, endpoints, seeded(seed));
     const watched = new Set(assignment).size;
     const { problems } = checkDescriptors({
@@ -142,6 +144,7 @@ export class Bench {
       endpoints,
       tokens,
       onNode,
+      workers,
       ...(checkout && { checkout }),
     });
     const { url, topic, verdicts, target } = system;

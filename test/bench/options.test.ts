@@ -62,6 +62,7 @@ test.each([
   [["--origins", "2", "--system", "floor-kafka"], "--origins: floor-kafka has none"],
   [["--brokers", "3", "--source", "embedded"], "--brokers 3: the embedded log has none"],
   [["--runtime", "node", "--system", "floor-kafka"], "--runtime node: floor-kafka has another edge"],
+  [["--workers", "2"], "--workers: several need --runtime node"],
   [["--find-limit", "--sweep", "payload"], "--find-limit and --sweep exclude each other"],
   [
     ["--endpoints", "5000", "--rate", "100"],

@@ -17,6 +17,7 @@ export const command = {
   settings: {
     SYSTEM: { means: `What is measured: ${SYSTEMS.join(", ")}.`, default: "distributary" },
     RUNTIME: { means: "What the edge runs on: workerd, or node.", default: "workerd" },
+    WORKERS: { means: "How many processes the edge is: several with --runtime node.", default: "1" },
     SOURCE: { means: "The log: kafka, or embedded.", default: "kafka" },
     BROKERS: {
       means: "How many brokers Kafka has: 1, or 3 with 3 replicas of which 2 must have it.",
@@ -91,6 +92,8 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
   const system = read.oneOf("SYSTEM", SYSTEMS) ?? "distributary";
   const onNode = read.oneOf("RUNTIME", ["workerd", "node"]) === "node";
   if (onNode && system !== "distributary") read.problems.push(`--runtime node: ${system} has another edge`);
+  const workers = read.whole("WORKERS", 1, LIMITS.edgesAtAddress);
+  if (workers > 1 && !onNode) read.problems.push("--workers: several need --runtime node");
   const source = read.oneOf("SOURCE", ["kafka", "embedded"]);
   const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
   if (system === "floor-kafka" && source === "embedded")
@@ -109,7 +112,7 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
       processes: read.whole("PROCESSES", 1, MAX_PROCESSES),
       lingerMs: read.positive("LINGER", MAX_LINGER_MS),
       seed: read.whole("SEED", 0),
-      ...(onNode && { onNode }),
+      ...(onNode && { onNode, workers }),
     },
     stage: {
       rate: read.positive("RATE"),

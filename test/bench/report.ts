@@ -24,7 +24,7 @@ export function report(result: Result): string {
   const rows: [string, string][] = [
     [
       "system",
-      `${system}${settings.onNode ? " on Node" : ""}, ${brokers > 0 ? `Kafka of ${brokers}` : "no Kafka"}, ${partitions} partitions${origins > 1 ? ` shared by ${origins} origins` : ""}`,
+      `${system}${settings.onNode ? " on Node" : ""}${(settings.workers ?? 1) > 1 ? `, ${settings.workers} workers` : ""}, ${brokers > 0 ? `Kafka of ${brokers}` : "no Kafka"}, ${partitions} partitions${origins > 1 ? ` shared by ${origins} origins` : ""}`,
     ],
     [
       "load",

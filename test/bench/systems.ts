@@ -54,6 +54,8 @@ export interface SystemSettings {
   readonly tokens?: boolean | undefined;
   /** The edge runs on Node and not on workerd; only the product can. */
   readonly onNode?: boolean | undefined;
+  /** Processes of the edge. */
+  readonly workers?: number | undefined;
 }
 
 let topics = 0;
@@ -120,8 +122,12 @@ async function startBare(settings: SystemSettings, topic: string): Promise<Syste
   }
 }
 
-function exposed({ tokens, onNode }: SystemSettings, topic: string, log: StreamSettings): DeploymentSettings {
-  const runtime = { RUNTIME: onNode ? "node" : "workerd" };
+function exposed(
+  { tokens, onNode, workers = 1 }: SystemSettings,
+  topic: string,
+  log: StreamSettings,
+): DeploymentSettings {
+  const runtime = { RUNTIME: onNode ? "node" : "workerd", WORKERS: String(workers) };
   if (!tokens) return { topics: { [topic]: log }, edgeEnv: runtime };
   return {
     topics: { [topic]: { ...log, stream: { subscribe: "token" } } },

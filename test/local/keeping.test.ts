@@ -16,7 +16,7 @@ const CRASH = { how: "ended with exit code 1", isCrash: true };
 /** Runs one workerd after the other, as each is described. */
 async function runAll(
   lives: readonly { readonly says?: string; readonly listens?: false; readonly end: End | "goes on" }[],
-  isGated = false,
+  { isGated = false, isOneOfSeveral = false } = {},
 ) {
   const gated: boolean[] = [];
   const told: string[] = [];
@@ -33,13 +33,14 @@ async function runAll(
   const done = keepRunning({
     name: "workerd",
     isGated,
+    isOneOfSeveral,
     run,
     isStopping: () => false,
     tell: (line) => told.push(line),
     now: () => Date.now(),
   });
   await vi.runAllTimersAsync();
-  return { why: await done, gated, told };
+  return { why: await done, lives: life, gated, told };
 }
 
 const later = (end: End) => new Promise<End>((resolve) => setTimeout(() => resolve(end), 10));
@@ -58,6 +59,15 @@ test("one that somebody ends, or that never listens, isn't", async () => {
 
   const broken = await runAll([{ listens: false, end: CRASH }]);
   expect([broken.why, broken.gated.length]).toEqual(["ended with exit code 1", 1]);
+});
+
+test("one of several is, whoever ends it, once it has listened", async () => {
+  const killed = { how: "was ended by SIGKILL", isCrash: false };
+  const several = await runAll([{ end: killed }, { listens: false, end: killed }], { isOneOfSeveral: true });
+  expect([several.why, several.lives]).toEqual([`${CRASH.how}, 5 times within a short time`, MOST_ENDS]);
+
+  const broken = await runAll([{ listens: false, end: killed }], { isOneOfSeveral: true });
+  expect([broken.why, broken.lives]).toEqual([killed.how, 1]);
 });
 
 test("one that ran out of open files is started again behind the gate, and stays there", async () => {

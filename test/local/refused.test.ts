@@ -114,6 +114,10 @@ test("a setting that is out of range, whether from the environment or a flag", a
   const port = "PORT must be a whole number from 1 to 65535, not 0\n";
 
   expect(await refused(["--port", "0"])).toEqual([1, port]);
+  expect(await refused(["--workers", "2"])).toEqual([
+    1,
+    "WORKERS: on workerd an edge is one process; several need `--runtime node`\n",
+  ]);
   expect(await refused(["--log-level", "loud"])).toEqual([
     1,
     "LOG_LEVEL must be one of error, warn, info, debug\n",

@@ -17,10 +17,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function begin(runtime: string): Promise<{ edge: Child; url: string }> {
+async function begin(
+  runtime: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ edge: Child; url: string }> {
   const port = await freePort();
   const own = { RUNTIME: runtime, PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS };
-  const edge = new Child("edge/local/serve.ts", { ...process.env, ...own });
+  const edge = new Child("edge/local/serve.ts", { ...process.env, ...own, ...more });
   begun.push(edge);
   return { edge, url: `http://127.0.0.1:${port}` };
 }
@@ -40,12 +43,21 @@ function serving(edge: Child): number {
   return found;
 }
 
-test("a runtime that isn't known is said, and which there are", async () => {
-  const { edge } = await begin("bun");
-  await once(edge.process, "exit");
+test.each([
+  ["bun", {}, "RUNTIME must be workerd or node, not bun"],
+  ["workerd", { WORKERS: "2" }, "WORKERS: on workerd an edge is one process; several need `--runtime node`"],
+  ["node", { WORKERS: "65" }, "WORKERS must be a whole number from 1 to 64, not 65"],
+  [
+    "node",
+    { WORKERS: "2", CONNECTIONS_PER_ADDRESS: "9" },
+    "CONNECTIONS_PER_ADDRESS: nothing counts them before several WORKERS: limit them in a proxy",
+  ],
+])("on %s, with %j: it says what can't be, and ends", async (runtime, more, problem) => {
+  const { edge } = await begin(runtime, more);
+  await once(edge.process, "close");
 
   expect(edge.process.exitCode).toBe(1);
-  expect(edge.output).toContain("RUNTIME must be workerd or node, not bun");
+  expect(edge.output).toBe(`${problem}\n`);
 });
 
 test("a process that ends by itself, as with a full heap, is said to have and started again", async () => {

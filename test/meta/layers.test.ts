@@ -24,7 +24,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   /** Runs the edge's classes on Node: it knows none of them, and they don't know it. */
   "edge/runtime": [],
   /** Runs the edge on this machine. */
-  "edge/local": ["shared/config", "shared/node", "edge", "edge/runtime"],
+  "edge/local": ["shared/protocol", "shared/config", "shared/node", "edge", "edge/runtime"],
   /** Starts both halves. */
   "start.ts": ["shared/node", "edge/local", "edge", "origin"],
   /** Examines what both halves need. */

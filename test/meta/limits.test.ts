@@ -55,6 +55,7 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
       ["unsent on an uplink", size(LIMITS.uplinkBacklogBytes)],
       ["uplinks that stand by at a shard for a slice", number(LIMITS.standbysPerSlice)],
       ["offset of an update", `${number(LIMITS.plausibleOffset)} (2^52)`],
+      ["edges at one address (D5)", `${LIMITS.edgesAtAddress}`],
       ["slices; numbers of slices at once", `${LIMITS.slices}; ${LIMITS.sliceCounts}`],
       ["held of slices' answers, by a shard", size(LIMITS.scatterGatherBytes)],
       ["a value in the answer to a question", size(LIMITS.questionValueBytes)],

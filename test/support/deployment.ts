@@ -140,8 +140,9 @@ export class Deployment {
     };
   }
 
-  startEdge(): Child {
-    return new Child(this.#edgeScript, this.#env);
+  /** @param more other settings than those of the deployment */
+  startEdge(more: Readonly<Record<string, string>> = {}): Child {
+    return new Child(this.#edgeScript, { ...this.#env, ...more });
   }
 
   /** Where each edge is, the first one first. */

@@ -29,6 +29,8 @@ export const UPLINK_TIMING: UplinksTiming = {
 
 /** An uplink as its shard sees it. */
 export class TakenUplink {
+  /** Which edge was meant of those at the address. */
+  readonly edge: number;
   readonly shard: number;
   readonly socket: WebSocket;
   /** What the origin said, pings apart: `address frame` of text frames, bytes as they came. */
@@ -40,7 +42,8 @@ export class TakenUplink {
   closed: { code: number; reason: string } | undefined;
   #changed = Promise.withResolvers<void>();
 
-  constructor(shard: number, socket: WebSocket, edge: ScriptedShards) {
+  constructor(number: number, shard: number, socket: WebSocket, edge: ScriptedShards) {
+    this.edge = number;
     this.shard = shard;
     this.socket = socket;
     socket.on("message", (data: Buffer, isBinary) => {
@@ -100,6 +103,8 @@ export class ScriptedShards {
   readonly tokens: { kid: string | undefined; aud: unknown; sub: string | undefined; life: number }[] = [];
   asked = 0;
   shards = 1;
+  /** At its address; unless a test sets it, it doesn't say. */
+  edges: number | undefined;
   version = 1;
   /** Status with which requests and dials are answered; 200 lets them through. */
   status = 200;
@@ -121,7 +126,8 @@ export class ScriptedShards {
       const status = await this.#judge(request);
       const challenge = this.challenge === undefined ? {} : { "www-authenticate": this.challenge };
       response.writeHead(status, { "content-type": "application/json", ...challenge });
-      response.end(JSON.stringify({ version: this.version, shards: this.shards }));
+      const { version, shards, edges } = this;
+      response.end(JSON.stringify({ version, shards, edges }));
       this.#wake();
     });
     server.on("upgrade", async (request: IncomingMessage, socket: Duplex, head) => {
@@ -129,8 +135,9 @@ export class ScriptedShards {
       const status = await this.#judge(request);
       if (status === 200)
         this.#sockets.handleUpgrade(request, socket, head, (accepted) => {
-          const shard = Number(new URL(request.url ?? "", "http://edge").searchParams.get("shard"));
-          this.uplinks.push(new TakenUplink(shard, accepted, this));
+          const asked = new URL(request.url ?? "", "http://edge").searchParams;
+          const [number, shard] = [Number(asked.get("edge")), Number(asked.get("shard"))];
+          this.uplinks.push(new TakenUplink(number, shard, accepted, this));
         });
       else socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       this.#wake();

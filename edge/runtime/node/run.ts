@@ -3,6 +3,8 @@ import { fork } from "node:child_process";
 import { extname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import type { Listening, Passed, Place } from "./siblings/passed.ts";
+import type { Switchboard } from "./siblings/switchboard.ts";
 import type { WorkerSettings } from "./worker.ts";
 
 /** What main.ts reads. */
@@ -12,6 +14,8 @@ export interface RunSettings extends Omit<WorkerSettings, "env"> {
   readonly vars: Readonly<Record<string, unknown>>;
   /** Names; they are taken from its environment. */
   readonly secrets: readonly string[];
+  /** If it is one of several at that address. */
+  readonly place?: Place;
 }
 
 export interface Running {
@@ -36,17 +40,20 @@ const ASKED: ReadonlySet<NodeJS.Signals> = new Set(["SIGKILL", "SIGTERM", "SIGIN
 /**
  * @param settingsFile RunSettings, as JSON
  * @param print takes each line that it, or the Worker, writes
+ * @param listen hears what it says to others at its address
  */
 export function runOnNode(
   settingsFile: string,
   env: NodeJS.ProcessEnv,
   print: (line: string) => void,
+  listen?: (child: Parameters<Switchboard["join"]>[1]) => void,
 ): Running {
   const child = fork(join(import.meta.dirname, `main${extname(import.meta.filename)}`), [settingsFile], {
     env,
     execArgv: NODE_FLAGS,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
+  listen?.(child);
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream as Readable }).on("line", print);
   const ended = new Promise<{ how: string; isCrash: boolean }>((resolve) => {
@@ -64,7 +71,10 @@ export function runOnNode(
   return {
     pid: child.pid,
     listening: new Promise((resolve) => {
-      child.on("message", ({ port }: { readonly port: number }) => resolve(port));
+      child.on("message", (message) => {
+        const said = message as Listening | Passed;
+        if (said.kind === "listening") resolve(said.port);
+      });
     }),
     ended,
     stop: async (drainMs) => {

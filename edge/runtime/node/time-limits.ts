@@ -12,4 +12,6 @@ export const TIME_LIMITS = {
   requestHeadMs: 15_000,
   /** Between two requests on one connection. */
   nextRequestMs: 60_000,
+  /** For another worker to answer. */
+  siblingMs: 3_000,
 } satisfies Readonly<Record<string, number>>;

@@ -172,6 +172,35 @@ test("an edge that comes back to the list is dialled anew, and one that stays in
   expect(stateOf(other)).toEqual(["active"]);
 });
 
+test("[D5] all edges at one address are dialled, each as an edge of its own, and again as many as there are then", async () => {
+  one.edges = 2;
+  one.shards = 2;
+  start([at(one), at(other)]);
+  const [address, names] = [one.url.origin, () => edges.facts().map(({ edge }) => edge)];
+  await origin.recorded.until("uplink_open", 5);
+  expect(one.uplinks.map(({ edge, shard }) => `${edge}/${shard}`).sort()).toEqual(["0/0", "0/1", "1/0", "1/1"]);
+  expect(new Set(names())).toEqual(new Set([address, `${address}#1`, other.url.origin]));
+
+  one.edges = 3;
+  for (const { socket } of one.uplinks) socket.terminate();
+  await origin.recorded.until("uplink_open", 11);
+  expect(names()).toContain(`${address}#2`);
+
+  one.edges = undefined;
+  for (const { socket } of one.uplinks) socket.terminate();
+  await origin.recorded.until("edges_changed", 3);
+  expect(origin.recorded.of("edges_changed")).toEqual([
+    { added: [`${address}#1`], removed: [] },
+    { added: [`${address}#2`], removed: [] },
+    { added: [], removed: [`${address}#1`, `${address}#2`] },
+  ]);
+  expect(new Set(names())).toEqual(new Set([address, other.url.origin]));
+
+  edges.change([at(other)]);
+  expect(names()).toEqual([other.url.origin]);
+  expect(other.uplinks).toHaveLength(1);
+});
+
 test("[U1] each is dialled with its own key, as the file has it then", async () => {
   const keyOf = (kid: string, secret: string) => ({ ...KEY, kid, secret: new TextEncoder().encode(secret) });
   let now = [at(one), at(other, keyOf("k2", "f".repeat(32)))];

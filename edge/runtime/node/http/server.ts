@@ -1,8 +1,10 @@
 /** The door of the edge on Node: requests to the Worker, and connections that become WebSockets. */
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as ws from "ws";
 import { running } from "../holder.ts";
+import { type Siblings, siblingOf } from "../siblings/siblings.ts";
 import { otherEnd } from "../sockets/end.ts";
 import { Network } from "../sockets/network.ts";
 import { WebSocket } from "../sockets/web-socket.ts";
@@ -15,7 +17,8 @@ import { answerWith, requestOf, throwAway } from "./exchange.ts";
 /** Of a request: more than any has that is served. */
 const HEAD_BYTES = 128 * 1024;
 
-export function openDoor(loaded: Loaded): Server {
+/** @param siblings other edges at this address, to which connections may go */
+export function openDoor(loaded: Loaded, siblings?: Pick<Siblings, "passOn">): Server {
   const server = createServer(
     {
       maxHeaderSize: HEAD_BYTES,
@@ -27,7 +30,7 @@ export function openDoor(loaded: Loaded): Server {
     },
     (request, response) => void serve(loaded, request, response),
   );
-  server.on("upgrade", (request, socket, head) => void upgrade(loaded, request, socket, head));
+  server.on("upgrade", (request, socket, head) => void upgrade(loaded, siblings, request, socket, head));
   return server;
 }
 
@@ -46,11 +49,17 @@ async function serve(loaded: Loaded, from: IncomingMessage, to: ServerResponse):
   }
 }
 
-async function askWorker({ worker, env }: Loaded, request: Request): Promise<Response> {
+export async function askWorker({ worker, env }: Loaded, request: Request): Promise<Response> {
   return running.run(undefined, async () => worker.fetch(request, env, new Context()));
 }
 
-async function upgrade(loaded: Loaded, from: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function upgrade(
+  loaded: Loaded,
+  siblings: Pick<Siblings, "passOn"> | undefined,
+  from: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   const ignore = () => {};
   socket.on("error", ignore);
   const request = requestOf(from);
@@ -58,12 +67,21 @@ async function upgrade(loaded: Loaded, from: IncomingMessage, socket: Duplex, he
   try {
     const answer = await askWorker(loaded, request);
     const { webSocket } = answer;
-    if (webSocket === null || webSocket === undefined) await refuse(answer, from, socket);
-    else connect(answer, webSocket, from, socket, head);
+    if (webSocket === null || webSocket === undefined) return await refuse(answer, from, socket);
+    const sibling = siblingOf(webSocket);
+    if (sibling === undefined) connect(answer, webSocket, from, socket, head);
+    else siblings?.passOn(sibling, socket as Socket, Buffer.concat([headOf(from), head]));
   } catch (error) {
     console.error("a handshake:", error);
     socket.destroy();
   }
+}
+
+/** As it came. */
+function headOf({ method, url, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/1.1`];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 
 /** As an answer to a request, after which the connection ends. */

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { subscribe } from "../../shared/client/client.ts";
+import { run } from "../running.ts";
 import { KEY, LEADERBOARD, SCORES, startAggregator } from "./aggregator.ts";
 import { Game } from "./game.ts";
 import { connections, Player } from "./player.ts";
-import { run } from "./running.ts";
 
 const SCORES_A_SECOND = 200;
 const CONNECTIONS = 50;

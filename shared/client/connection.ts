@@ -116,14 +116,14 @@ const lookProbing = (
 ): ConnectionStep =>
   probe(waking(state, sleptMs), Math.max(0, Math.min(state.answerBy - now, limits.lookMs)), now);
 
-/** A dial from before a sleep comes to nothing; one that was just made is waited for. */
+/** A dial from before a sleep comes to nothing; one that was just made is waited for, and if it fails the next one follows soon. */
 function lookConnecting(
   state: ConnectionState,
   { sleptMs }: ConnectionEvent<"look">,
   context: ConnectionContext,
 ): ConnectionStep {
   const { now, limits } = context;
-  if (now - state.dialAt + sleptMs < limits.lookMs) return ignore(state);
+  if (now - state.dialAt + sleptMs < limits.lookMs) return ignore({ ...state, attempt: 0 });
   const { state: next, effects } = dial(waking(state, sleptMs), undefined, context);
   return { state: next, effects: [{ kind: "hangUp" }, ...effects] };
 }

@@ -9,8 +9,8 @@ export type Noticed = (sleptMs: number) => void;
 
 /** Of a page; elsewhere there is none of it. */
 export interface Page {
-  addEventListener?(name: string, listener: (event?: { readonly type: string }) => void): void;
-  removeEventListener?(name: string, listener: (event?: { readonly type: string }) => void): void;
+  addEventListener?(name: string, listener: () => void): void;
+  removeEventListener?(name: string, listener: () => void): void;
   readonly document?: Page & { readonly visibilityState?: string };
 }
 
@@ -22,7 +22,6 @@ const TICK_MS = 500;
 const LATE_MS = 2_000;
 
 const OF_WINDOW = ["online", "offline", "pageshow"] as const;
-const OF_DOCUMENT = ["visibilitychange", "resume"] as const;
 
 class Life {
   readonly #clock: Clock;
@@ -47,13 +46,15 @@ class Life {
 
   #begin(): void {
     for (const name of OF_WINDOW) this.#page.addEventListener?.(name, this.#changed);
-    for (const name of OF_DOCUMENT) this.#page.document?.addEventListener?.(name, this.#shown);
+    this.#page.document?.addEventListener?.("visibilitychange", this.#shown);
+    this.#page.document?.addEventListener?.("resume", this.#thawed);
     this.#await();
   }
 
   #end(): void {
     for (const name of OF_WINDOW) this.#page.removeEventListener?.(name, this.#changed);
-    for (const name of OF_DOCUMENT) this.#page.document?.removeEventListener?.(name, this.#shown);
+    this.#page.document?.removeEventListener?.("visibilitychange", this.#shown);
+    this.#page.document?.removeEventListener?.("resume", this.#thawed);
     this.#timer.cancel();
   }
 
@@ -62,19 +63,26 @@ class Life {
     this.#timer.set(TICK_MS);
   }
 
-  /** The time of day goes on while a machine sleeps, which timers and their clock may not. */
   #tick(): void {
+    const lateMs = this.#lateMs();
+    if (lateMs >= LATE_MS && !this.#isHidden) this.#tell(lateMs);
+  }
+
+  /** Of the tick that is due; the next one is set. The time of day goes on while a machine sleeps, which timers and their clock may not. */
+  #lateMs(): number {
     const lateMs = this.#clock.date() - this.#tickAt;
     this.#await();
-    if (lateMs >= LATE_MS && !this.#isHidden) this.#tell(lateMs);
+    return lateMs;
   }
 
   readonly #changed = () => this.#tell(0);
 
-  /** A page that was frozen may go on while nobody sees it. */
-  readonly #shown = (event?: { readonly type: string }) => {
-    if (event?.type === "resume" || !this.#isHidden) this.#tell(0);
+  readonly #shown = () => {
+    if (!this.#isHidden) this.#tell(0);
   };
+
+  /** It was frozen: neither timers nor what came reached it, and its socket is closed or dead. It may go on while nobody sees it. */
+  readonly #thawed = () => this.#tell(Math.max(0, this.#lateMs()));
 
   get #isHidden(): boolean {
     return this.#page.document?.visibilityState === "hidden";

@@ -1,28 +1,20 @@
-/** The client as it is installed: packed, put into an empty project, and run against the product, in several runtimes. */
+/** The client as it is installed: what its package has, and what it does in pages of a browser. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, extname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build, stop } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildPackage } from "../../shared/client/package/bundles.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { Deployment, utf8 } from "../support/deployment.ts";
-import { fromRegistry, otherNode } from "../support/from-registry.ts";
+import type { Deployment } from "../support/deployment.ts";
+import { fromRegistry } from "../support/from-registry.ts";
+import { ALL, deployOrders, type Installed, installClient, newOrder } from "../support/installed-client.ts";
+import { LONG } from "../support/long.ts";
 
 const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -30,47 +22,20 @@ const run = promisify(execFile);
 const unless = (had: string | undefined) => test.skipIf(had === undefined && process.env.CI !== "true");
 const reason = (had: string | undefined) => (had === undefined ? " (the registry can't be reached)" : "");
 
-let folder: string;
+let client: Installed;
 let project: string;
 let installed: string;
 let deployment: Deployment;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "distributary-client-"));
-  await buildPackage();
-  const { stdout } = await run("npm", [
-    "pack",
-    "--json",
-    "--pack-destination",
-    folder,
-    join(root, "shared/client"),
-  ]);
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-  project = join(folder, "project");
-  mkdirSync(project);
-  writeFileSync(join(project, "package.json"), '{"private":true,"type":"module"}');
-  // Nothing is asked of a registry: the package needs nothing.
-  await run("npm", ["install", "--offline", join(folder, filename)], { cwd: project });
-  installed = join(project, "node_modules/@distributary/client");
-  cpSync(join(import.meta.dirname, "client-package"), project, { recursive: true });
-  deployment = await Deployment.start({
-    topics: { orders: { stream: { publish: "public" } } },
-    originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
-  });
+  client = await installClient();
+  ({ project, installed } = client);
+  deployment = await deployOrders();
 }, 300_000);
 afterAll(async () => {
   await deployment?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  client?.remove();
 });
-
-/** An endpoint of its own, with one record. */
-function newEndpoint(key: string): string {
-  deployment.produce("orders", [{ key: utf8(key), value: utf8('{"n":0}') }]);
-  return `/orders/${key}`;
-}
-
-/** What an application sees that misses nothing. */
-const ALL = { seen: [{ n: 0 }, { n: 1 }, { n: 2 }], recovered: true, samePositions: true, latest: { n: 2 } };
 
 describe("the tarball", () => {
   test("has the core, each further entry, their types and their source maps, and nothing else is installed with it", () => {
@@ -160,46 +125,6 @@ export const isOver = (error: unknown) => error instanceof ClientError && !error
   });
 });
 
-describe("in Node", () => {
-  /** Runs the application, which ends by itself: no timer and no socket is left. */
-  async function inNode(binary: string, specifier: string, key: string): Promise<unknown> {
-    const path = newEndpoint(key);
-    writeFileSync(
-      join(project, `${key}.mjs`),
-      `import * as client from "${specifier}";
-import { useClient } from "./application.mjs";
-console.log(JSON.stringify(await useClient(client, ...process.argv.slice(2))));
-`,
-    );
-    const { stdout } = await run(binary, [join(project, `${key}.mjs`), deployment.url, path]);
-    return JSON.parse(stdout);
-  }
-
-  test.each(["@distributary/client", "@distributary/client/node"])(
-    "24, by %s, subscribes, publishes and resumes, and the process ends",
-    async (specifier) => {
-      expect(await inNode(process.execPath, specifier, `node-24-${specifier.length}`)).toEqual(ALL);
-    },
-  );
-
-  const [node22, node20] = ["22.23.3", "20.20.2"].map(otherNode);
-
-  unless(node22)(`22 does${reason(node22)}`, async () => {
-    expect(await inNode(node22 ?? "none", "@distributary/client", "node-22")).toEqual(ALL);
-  });
-
-  unless(node20)(
-    `20, which has no WebSocket, does with the package ws, and without it by event streams${reason(node20)}`,
-    async () => {
-      const node = node20 ?? "none";
-      expect(await inNode(node, "@distributary/client/node", "without-ws")).toEqual(ALL);
-      symlinkSync(join(root, "node_modules/ws"), join(project, "node_modules/ws"));
-
-      expect(await inNode(node, "@distributary/client/node", "with-ws")).toEqual(ALL);
-    },
-  );
-});
-
 describe("in Chromium", () => {
   let browser: Browser;
   let server: Server;
@@ -234,10 +159,18 @@ describe("in Chromium", () => {
   /** What goes wrong on it comes to the list. */
   async function openPage(page: Page, name: string, html: string): Promise<readonly string[]> {
     writeFileSync(join(project, `${name}.html`), `<!doctype html><title>application</title>${html}`);
+    return openBuilt(page, name);
+  }
+
+  /** The same of a page that is there. */
+  async function openBuilt(page: Page, name: string): Promise<readonly string[]> {
     const problems: string[] = [];
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-    const query = new URLSearchParams({ url: deployment.url, path: newEndpoint(name) });
+    const query = new URLSearchParams({
+      url: deployment.url,
+      path: newOrder(deployment, name.replaceAll("/", "-")),
+    });
     await page.goto(`${site}/${name}.html?${query}`);
     return problems;
   }
@@ -254,9 +187,9 @@ describe("in Chromium", () => {
   }
 
   const USE = `
-    import { useClient } from "./application.mjs";
+    import { followAndPublish } from "./application.mjs";
     const query = new URLSearchParams(location.search);
-    globalThis.seen = await useClient(distributary, query.get("url"), query.get("path"));`;
+    globalThis.seen = await followAndPublish(distributary, query.get("url"), query.get("path"));`;
 
   test("a page with modules subscribes, publishes and resumes", async () => {
     const imported = 'import * as distributary from "./node_modules/@distributary/client/dist/index.js";';
@@ -354,7 +287,41 @@ describe("in Chromium", () => {
       },
       90_000,
     );
+
+  test.runIf(LONG)("what Vite builds of React 19 for production does, in StrictMode, too", async () => {
+    const site = join(project, "vite");
+    mkdirSync(join(site, "node_modules/@distributary"), { recursive: true });
+    cpSync(installed, join(site, "node_modules/@distributary/client"), { recursive: true });
+    for (const name of ["react", "react-dom", "scheduler"])
+      symlinkSync(join(root, "node_modules", name), join(site, "node_modules", name));
+    cpSync(join(import.meta.dirname, "client-package"), site, { recursive: true });
+    writeFileSync(join(site, "package.json"), '{"private":true,"type":"module"}');
+    writeFileSync(
+      join(site, "index.html"),
+      '<!doctype html><title>application</title><body><script type="module" src="/vite-page.jsx"></script></body>',
+    );
+    await run(process.execPath, [viteOfVitest(), "build", "--base", "./", "--outDir", "built"], {
+      cwd: site,
+    });
+    const page = await browser.newPage();
+    const problems = await openBuilt(page, "vite/built/index");
+    const text = (id: string) => page.locator(`#${id}`).textContent();
+    await expect.poll(() => page.evaluate("globalThis.seen")).toEqual(ALL);
+    await expect.poll(() => text("updates")).toBe("1,2");
+    await page.locator("#send").click();
+    await expect.poll(() => text("updates")).toBe("2,1");
+    for (const id of ["one", "two"]) await expect.poll(() => text(id)).toBe(`1 ${await text("send")} true`);
+
+    expect(problems).toEqual([]);
+    await page.close();
+  });
 });
+
+/** The one that Vitest brings. */
+function viteOfVitest(): string {
+  const ofVitest = createRequire(createRequire(import.meta.url).resolve("vitest/package.json"));
+  return join(dirname(ofVitest.resolve("vite/package.json")), "bin/vite.js");
+}
 
 test("React renders on a server, and connects to nothing there", async () => {
   for (const name of ["react", "react-dom", "scheduler"])

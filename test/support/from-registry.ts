@@ -34,3 +34,17 @@ export function otherNode(version: string): string | undefined {
   const folder = fromRegistry(`${packaged}@${version}`);
   return folder && join(folder, "node_modules", packaged, "bin/node");
 }
+
+/** The same of Deno. */
+export function deno(version: string): string | undefined {
+  const packaged = `@deno/${process.platform}-${process.arch}${process.platform === "linux" ? "-glibc" : ""}`;
+  const folder = fromRegistry(`${packaged}@${version}`);
+  return folder && join(folder, "node_modules", packaged, "deno");
+}
+
+/** The same of Bun. */
+export function bun(version: string): string | undefined {
+  const packaged = `@oven/bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
+  const folder = fromRegistry(`${packaged}@${version}`);
+  return folder && join(folder, "node_modules", packaged, "bin/bun");
+}

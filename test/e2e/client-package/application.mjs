@@ -2,7 +2,7 @@
  * What an application does with the package that it has installed, in whatever runs it: it follows an endpoint, publishes there, leaves,
  * and comes back from where it was. Returns what it saw.
  */
-export async function useClient({ Client }, url, path) {
+export async function followAndPublish({ Client }, url, path) {
   const client = new Client(url);
   const first = client.subscribe(path);
   const seen = [];

@@ -194,6 +194,14 @@ describe("[S26] when the network may have changed", () => {
     expect(stepConnection(dialled, look(60_000), at(10_001)).effects.map(name)).toContain("dial");
   });
 
+  test("a dial that was just made may fail by what was before: the next one follows soon", () => {
+    const dialled = inPhase("connecting", { attempt: 7, dialAt: 10_000 });
+    const { state } = stepConnection(dialled, look(), at(10_500));
+
+    expect(scheduled(stepConnection(dialled, EVENTS.dropped, at(10_600, 0.5)).effects)).toBe(2_500);
+    expect(scheduled(stepConnection(state, EVENTS.dropped, at(10_600, 0.5)).effects)).toBe(50);
+  });
+
   test("who waits dials soon, after a sleep at once, but not before whoever put it off has said", () => {
     const waiting = inPhase("backingOff", { attempt: 9, dialAt: 30_000 });
 

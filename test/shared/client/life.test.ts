@@ -38,13 +38,21 @@ describe("[S26] what may have changed the network", () => {
     expect(noticed).toEqual([0]);
   });
 
-  test("a page that is thawed, whether somebody sees it or not", () => {
-    watch();
-    page.document.visibilityState = "hidden";
-    page.document.dispatchEvent(new Event("resume"));
+  test.each(["hidden", "visible"])(
+    "a %s page that is thawed, which has slept while it was frozen",
+    (state) => {
+      watch();
+      page.document.visibilityState = state;
+      page.document.dispatchEvent(new Event("resume"));
+      expect(noticed).toEqual([0]);
+      clock.sleptMs += 60_000;
+      page.document.dispatchEvent(new Event("resume"));
+      // Which it is told once, by its thaw and not by a timer, too.
+      clock.pass(10_000);
 
-    expect(noticed).toEqual([0]);
-  });
+      expect(noticed).toEqual([0, 59_500]);
+    },
+  );
 
   test("a sleep, though timers and their clock know nothing of it", () => {
     watch();

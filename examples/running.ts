@@ -10,7 +10,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "..");
 
 /** Starts a script of the project; resolves at the first line that matches, or throws with what it said instead. */
 export async function run(

@@ -134,7 +134,7 @@ class Body {
   }
 
   mark(mark: Mark): void {
-    for (const byte of MARK_BEGIN) this.bytes[this.#at++] = byte;
+    for (let i = 0; i < MARK_BEGIN.length; i++) this.bytes[this.#at++] = MARK_BEGIN[i] ?? 0;
     putMark(mark, this.bytes, this.#at);
     this.#at += MARK_BYTES;
   }

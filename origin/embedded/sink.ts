@@ -2,7 +2,7 @@
  * The embedded log as a Sink. A writer's number stands in the file beside the records, and is looked at within the
  * transaction that appends: nobody appends who has been relieved.
  */
-import { readMark } from "../publish/mark.ts";
+import { markHeader, readMark } from "../publish/mark.ts";
 import {
   type BatchOutcome,
   type Claim,
@@ -114,7 +114,10 @@ class EmbeddedClaim implements Claim {
       return { kind: "refused", why: "tooLarge", message: `the log takes up to ${MAX_BATCH_BYTES} bytes` };
     const { partition } = this.#holder;
     try {
-      const rows = records.map((record) => ({ ...record, timestamp, partition }));
+      const rows = records.map(({ key, value, headers, mark }) => ({
+        ...{ key, value, headers: [...headers, markHeader(mark)] },
+        ...{ timestamp, partition },
+      }));
       const [first] = this.#log.append(this.#topic, rows, this.#holder);
       return { kind: "appended", offset: first?.offset ?? 0 };
     } catch (error) {

@@ -1,5 +1,6 @@
 /** Writes a batch of records as Kafka's format 2 has it, for an idempotent producer: the counterpart of record-batches.ts. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { MARK_BYTES, MARK_HEADER, type Mark, putMark } from "../publish/mark.ts";
 import type { RecordHeader } from "../source/source.ts";
 import { crc32c } from "./crc32c.ts";
 import type { Long } from "./wire.ts";
@@ -9,6 +10,8 @@ export interface ProducedRecord {
   /** null is a tombstone. */
   readonly value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
+  /** Behind the headers, as one more. */
+  readonly mark?: Mark | undefined;
 }
 
 /** What a batch is numbered by: a broker takes each sequence once, and nothing of an epoch before the newest. */
@@ -68,24 +71,27 @@ function bodyOf(records: readonly ProducedRecord[]): Buffer {
   const lengths = records.map(lengthOf);
   const body = new Body(lengths.reduce((sum, length) => sum + sizeOf(length) + length, 0));
   let delta = 0;
-  for (const { key, value, headers } of records) {
+  for (const { key, value, headers, mark } of records) {
     body.number(lengths[delta] ?? 0);
     body.number(0); // attributes, of which there are none
     body.number(0); // time, after the batch's
     body.number(delta++);
     body.field(key);
     body.field(value);
-    body.number(headers.length);
+    body.number(headers.length + (mark === undefined ? 0 : 1));
     for (const [name, content] of headers) {
       body.text(name);
       body.field(content);
     }
+    if (mark !== undefined) body.mark(mark);
   }
   return body.bytes;
 }
 
-function lengthOf({ key, value, headers }: ProducedRecord, delta: number): number {
-  let length = 2 + sizeOf(delta) + fieldSize(key) + fieldSize(value) + sizeOf(headers.length);
+function lengthOf({ key, value, headers, mark }: ProducedRecord, delta: number): number {
+  const count = headers.length + (mark === undefined ? 0 : 1);
+  let length = 2 + sizeOf(delta) + fieldSize(key) + fieldSize(value) + sizeOf(count);
+  if (mark !== undefined) length += MARK_BEGIN.length + MARK_BYTES;
   for (const [name, content] of headers) {
     const nameBytes = Buffer.byteLength(name);
     length += sizeOf(nameBytes) + nameBytes + fieldSize(content);
@@ -94,6 +100,9 @@ function lengthOf({ key, value, headers }: ProducedRecord, delta: number): numbe
 }
 
 const fieldSize = (bytes: Uint8Array | null) => (bytes === null ? 1 : sizeOf(bytes.length) + bytes.length);
+
+/** What is before a mark: its header's name, and both lengths. */
+const MARK_BEGIN = Buffer.from([2 * MARK_HEADER.length, ...Buffer.from(MARK_HEADER), 2 * MARK_BYTES]);
 
 /** Bytes of a zigzag varint, of a number from 0 to 2³¹ - 1. */
 function sizeOf(value: number): number {
@@ -122,6 +131,12 @@ class Body {
     if (field === null) return;
     this.bytes.set(field, this.#at);
     this.#at += field.length;
+  }
+
+  mark(mark: Mark): void {
+    for (let i = 0; i < MARK_BEGIN.length; i++) this.bytes[this.#at++] = MARK_BEGIN[i] ?? 0;
+    putMark(mark, this.bytes, this.#at);
+    this.#at += MARK_BYTES;
   }
 
   text(text: string): void {

@@ -15,6 +15,8 @@ import { type Field, putBytesOf } from "./field-message.ts";
 
 /** Subscribers don't see it. No name of a header that comes over HTTP begins so. */
 export const MARK_HEADER = "$distributary";
+/** Of a mark as a header has it. */
+export const MARK_BYTES = 37;
 
 const VERSION = 1;
 const SECRET_NAME_BYTES = 4;
@@ -22,7 +24,6 @@ const HALF_BYTES = 16;
 const SECRET_AT = 1;
 const ID_AT = SECRET_AT + SECRET_NAME_BYTES;
 const FINGERPRINT_AT = ID_AT + HALF_BYTES;
-const MARK_BYTES = FINGERPRINT_AT + HALF_BYTES;
 
 /** Who publishes, and what they call this publish: the same twice is one. */
 export interface PublishId {
@@ -76,19 +77,25 @@ export class Marker {
     return [mark, ...this.#others.map((secret) => markOf(secret, content))];
   }
 
-  headerOf({ id, fingerprint, secret }: Mark): RecordHeader {
-    const bytes = Buffer.allocUnsafe(MARK_BYTES);
-    bytes[0] = VERSION;
-    putBytesOf(secret, bytes, SECRET_AT);
-    putBytesOf(id, bytes, ID_AT);
-    putBytesOf(fingerprint, bytes, FINGERPRINT_AT);
-    return [MARK_HEADER, bytes];
-  }
-
   /** Whether what the secret of this name marked would be recognised if it came again. */
   recognises(name: string): boolean {
     return this.#first.name === name || this.#others.some((secret) => secret.name === name);
   }
+}
+
+/** The header that a record has for its mark. */
+export function markHeader(mark: Mark): RecordHeader {
+  const bytes = Buffer.allocUnsafe(MARK_BYTES);
+  putMark(mark, bytes, 0);
+  return [MARK_HEADER, bytes];
+}
+
+/** Writes what this header holds. */
+export function putMark({ id, fingerprint, secret }: Mark, to: Uint8Array, at: number): void {
+  to[at] = VERSION;
+  putBytesOf(secret, to, at + SECRET_AT);
+  putBytesOf(id, to, at + ID_AT);
+  putBytesOf(fingerprint, to, at + FINGERPRINT_AT);
 }
 
 /** What a record's headers say of its publish; undefined if it wasn't published, or by a version yet to come. */

@@ -44,13 +44,12 @@ export class PublishTable {
     this.#size++;
     read(id, sought);
     this.#places[this.#placeOf(sought, 0)] = slot + 1;
-    this.#ids.set(sought, WORDS * slot);
+    for (let word = 0; word < WORDS; word++) this.#ids[WORDS * slot + word] = sought[word] ?? 0;
     this.set(slot, fingerprint, offset, timestamp);
   }
 
   set(slot: Slot, fingerprint: string, offset: number, timestamp: number): void {
-    read(fingerprint, sought);
-    this.#fingerprints.set(sought, WORDS * slot);
+    read(fingerprint, this.#fingerprints, WORDS * slot);
     this.#offsets[slot] = offset;
     this.#timestamps[slot] = timestamp;
   }
@@ -142,13 +141,14 @@ export class PublishTable {
   }
 }
 
-/** The id or the fingerprint that was read last. */
+/** The id or the fingerprint that is looked for. */
 const sought = new Int32Array(WORDS);
 
-function read(text: string, words: Int32Array): void {
+/** Puts it into the words from `to` on. */
+function read(text: string, words: Int32Array, to = 0): void {
   for (let word = 0; word < WORDS; word++) {
     const at = 4 * word;
-    words[word] =
+    words[to + word] =
       text.charCodeAt(at) |
       (text.charCodeAt(at + 1) << 8) |
       (text.charCodeAt(at + 2) << 16) |

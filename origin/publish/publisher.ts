@@ -21,6 +21,8 @@ const RECORD_BYTES = 500;
 /** Brokers end the connection when a request is too large for them, and nobody learns why. Topics' own bounds are lower. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
+type Answer = (result: PublishResult) => void;
+
 /** A publish as the publisher is asked for it. */
 export interface TopicPublish extends PublishContent {
   /** When an answer is wanted at the latest, by `performance.now()`. */
@@ -69,24 +71,7 @@ export class Publisher {
 
   /** One record and its position, or an error. Never rejects. */
   publish(request: TopicPublish): Promise<PublishResult> {
-    const { promise, resolve } = Promise.withResolvers<PublishResult>();
-    const { topic, key, value, headers, deadline, until } = request;
-    const bytes = sizeOf(request);
-    const unfit = unfitness(request, bytes);
-    if (unfit !== undefined) return Promise.resolve(unfit);
-    if (bytes > this.#room.left) return Promise.resolve(FULL);
-    // What waits until the topic is seen takes room, too.
-    this.#room.left -= bytes;
-    this.#topics.use(topic, deadline, (seen) => {
-      this.#room.left += bytes;
-      const refused = this.#refused(topic, seen);
-      if (refused !== undefined || !Array.isArray(seen)) return resolve(refused ?? CLOSED);
-      const marks = this.#marker.marksOf(request);
-      const record = { key, value, headers: [...headers, this.#marker.headerOf(marks[0])] };
-      const isPromised = request.id.chosenBy === "client";
-      this.#of(topic, seen).publish({ marks, record, bytes, isPromised, deadline, until, answer: resolve });
-    });
-    return promise;
+    return new Promise((resolve) => this.#take(request, resolve));
   }
 
   /** Claims the partition of a key, unless this origin writes it already. What comes of that is announced. */
@@ -103,6 +88,40 @@ export class Publisher {
     this.#topics.expire(Number.POSITIVE_INFINITY);
     for (const writers of this.#writers.values()) writers.close();
     await this.#sink.close();
+  }
+
+  #take(request: TopicPublish, answer: Answer): void {
+    const { topic, deadline } = request;
+    const bytes = sizeOf(request);
+    const unfit = unfitness(request, bytes) ?? (bytes > this.#room.left ? FULL : undefined);
+    if (unfit !== undefined) {
+      answer(unfit);
+      return;
+    }
+    const seen = this.#topics.seen(topic);
+    if (seen !== undefined) this.#write(request, bytes, seen, answer);
+    else {
+      // What waits until the topic is seen takes room, too.
+      this.#room.left -= bytes;
+      this.#topics.use(topic, deadline, (later) => {
+        this.#room.left += bytes;
+        this.#write(request, bytes, later, answer);
+      });
+    }
+  }
+
+  /** To the partition of its key, among those that the topic was seen to have. */
+  #write(request: TopicPublish, bytes: number, seen: Seen, answer: Answer): void {
+    const { topic, key, value, headers, deadline, until, id } = request;
+    const refused = this.#refused(topic, seen);
+    if (refused !== undefined || !Array.isArray(seen)) {
+      answer(refused ?? CLOSED);
+      return;
+    }
+    const marks = this.#marker.marksOf(request);
+    const record = { key, value, headers, mark: marks[0] };
+    const isPromised = id.chosenBy === "client";
+    this.#of(topic, seen).publish({ marks, record, bytes, isPromised, deadline, until, answer });
   }
 
   #refused(topic: string, seen: Seen): PublishResult | undefined {

@@ -12,6 +12,8 @@ export interface SinkRecord {
   /** null is a tombstone. */
   readonly value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
+  /** Becomes one more header, behind the others. */
+  readonly mark: Mark;
 }
 
 /** A publish that the log holds. */

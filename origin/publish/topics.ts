@@ -39,15 +39,22 @@ export class Topics {
 
   /** Calls `use` once: at once if the topic was seen lately. */
   use(name: string, deadline: number, use: (seen: Seen) => void): void {
+    const seen = this.seen(name);
+    const { waiters } = this.#topic(name);
+    if (seen !== undefined) use(seen);
+    else if (waiters.length >= WAITING_COUNT) use("full");
+    else waiters.push({ deadline, use });
+  }
+
+  /** What was seen lately, if anything was. */
+  seen(name: string): Seen | undefined {
     const topic = this.#topic(name);
     const again = topic.seen === "absent" ? ABSENT_AGAIN_MS : LOOK_AGAIN_MS;
     const ago = this.#now() - topic.seenAt;
     if (ago > again) void this.#ask(name, topic);
     // One that isn't there may have been made since.
-    if (typeof topic.seen === "object" && ago <= LONG_AGO_MS) use(topic.seen);
-    else if (topic.seen === "absent" && !topic.isAsked) use("absent");
-    else if (topic.waiters.length >= WAITING_COUNT) use("full");
-    else topic.waiters.push({ deadline, use });
+    if (typeof topic.seen === "object" && ago <= LONG_AGO_MS) return topic.seen;
+    return topic.seen === "absent" && !topic.isAsked ? "absent" : undefined;
   }
 
   /** It is not as it was seen. */

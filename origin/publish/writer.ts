@@ -255,9 +255,12 @@ export class PartitionWriter {
   /** Never rejects. */
   async #send(sending: Sending, claim: Claim, isFirst: boolean): Promise<void> {
     const { pendings, timestamp, batch } = sending;
-    const isOver = ({ until }: Pending) => until <= this.#ports.time();
     // Of a batch that may be in the log none can be left out.
-    const isLate = () => (isFirst ? pendings.some(isOver) : pendings.every(isOver));
+    const isLate = () => {
+      const now = this.#ports.time();
+      const isOver = ({ until }: Pending) => until <= now;
+      return isFirst ? pendings.some(isOver) : pendings.every(isOver);
+    };
     const outcome = await batch.send(isLate);
     const held = this.#held;
     if (this.#closing.signal.aborted || held?.claim !== claim) return;

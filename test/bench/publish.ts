@@ -17,6 +17,7 @@ import { cpuUs, descendants } from "./proc.ts";
 import { contentsOf } from "./publish/batches.ts";
 import type { ClientsHandlers, Heard } from "./publish/clients.ts";
 import {
+  type AskedRound,
   type BesideRound,
   figures,
   type PathRound,
@@ -25,6 +26,7 @@ import {
 } from "./publish/figures.ts";
 import type { PlayersHandlers } from "./publish/players.ts";
 import type { ProducerHandlers } from "./publish/producer.ts";
+import type { ShardHandlers } from "./publish/shard.ts";
 import { OTHERS_PARTITION, type WriterHandlers } from "./publish/writer.ts";
 import { OWN_OBJECTS } from "./systems.ts";
 
@@ -82,11 +84,12 @@ async function run(rounds: number, seconds: number, isAlone: boolean): Promise<v
   const kafka = await startKafka();
   try {
     const alone = await writerRounds(kafka, rounds);
+    const asked = await askedRounds(kafka, rounds);
     const beside = await besideRounds(kafka, rounds, seconds);
     const paths: (readonly [partitions: number, rounds: readonly PathRound[]])[] = [];
     for (const partitions of isAlone ? [] : [1, 3])
       paths.push([partitions, await pathRounds(kafka, partitions, rounds, seconds)]);
-    process.stdout.write(`${figures(alone, beside, paths, { ...WRITER, ...CLIENTS, ...PACED })}\n`);
+    process.stdout.write(`${figures(alone, asked, beside, paths, { ...WRITER, ...CLIENTS, ...PACED })}\n`);
   } finally {
     await kafka.stop();
   }
@@ -125,6 +128,43 @@ async function writerRounds(kafka: KafkaBroker, rounds: number): Promise<WriterR
   } finally {
     await Promise.all([writer.stop(), producer.stop()]);
   }
+}
+
+/** The same, asked by what plays a shard; and the producer, asked in the same way, with the batches that come of it. */
+async function askedRounds(kafka: KafkaBroker, rounds: number): Promise<AskedRound[]> {
+  say("asked over a WebSocket");
+  const [broker = ""] = kafka.brokers;
+  const topics = { own: await newTopic(kafka, "asked", 1), floor: await newTopic(kafka, "asked-floor", 1) };
+  const own = new LoadProcess<WriterHandlers>(script("writer"));
+  const floor = new LoadProcess<ProducerHandlers>(script("producer"));
+  const shards = { own: newShard(), floor: newShard() };
+  const burst = async (which: keyof AskedRound) => {
+    const used = () => (which === "own" ? own.ask("used", undefined) : floor.ask("used", undefined));
+    const before = await used();
+    const wallUs = await shards[which].ask("burst", { ...WRITER, topic: topics[which] });
+    const after = await used();
+    const { count } = WRITER;
+    return { count, wallUs, cpuUs: after.cpuUs - before.cpuUs, batches: after.batches - before.batches };
+  };
+  try {
+    await own.ask("open", { broker, topic: topics.own });
+    await own.ask("dial", await shards.own.ask("listen", undefined));
+    await floor.ask("open", { broker, topic: topics.floor });
+    await floor.ask("dial", await shards.floor.ask("listen", undefined));
+    const measured: AskedRound[] = [];
+    // The first is to warm up.
+    for (let round = 0; round <= rounds; round++) {
+      const one = { own: await burst("own"), floor: await burst("floor") };
+      if (round > 0) measured.push(one);
+    }
+    return measured;
+  } finally {
+    await Promise.all([own, floor, shards.own, shards.floor].map((process) => process.stop()));
+  }
+}
+
+function newShard(): LoadProcess<ShardHandlers> {
+  return new LoadProcess<ShardHandlers>(script("shard"));
 }
 
 /** The origin's publishing by itself, while another one's transaction is open on a partition of the same topic, and without. */

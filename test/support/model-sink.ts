@@ -1,5 +1,4 @@
 /** A log whose topic gets partitions, as several origins know it that are behind by as much as the test wants. In memory. */
-import { readMark } from "../../origin/publish/mark.ts";
 import {
   type BatchOutcome,
   type Claim,
@@ -106,10 +105,7 @@ export class ModelSink implements Sink {
       if (first !== undefined) return { kind: "appended", offset: first };
       if (claims !== number) return { kind: "fenced" };
       first = known.length;
-      for (const { headers } of records) {
-        const mark = readMark(headers);
-        if (mark !== undefined) known.push({ ...mark, offset: known.length, timestamp });
-      }
+      for (const { mark } of records) known.push({ ...mark, offset: known.length, timestamp });
       return { kind: "appended", offset: first };
     };
     return {

@@ -348,7 +348,8 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
           learn: () => {},
           signal: new AbortController().signal,
         };
-        const records = [{ key: Buffer.from("key"), value: Buffer.from("late"), headers: [] }];
+        const [mark] = new Marker([Buffer.alloc(32)]).marksOf(publishOf(topic));
+        const records = [{ key: Buffer.from("key"), value: Buffer.from("late"), headers: [], mark }];
         const before = await sink.claim(request);
         const batches = [before.batch(records, Date.now())];
         const after = await log.open().claim(request);

@@ -72,9 +72,10 @@ export function writerWorld() {
     { value = id, deadline = NEVER, until = NEVER, bytes = 10, isPromised = true } = {},
   ) {
     const answered: { result?: string; message?: string } = {};
+    const marks = marksOf(id, value);
     writer.publish({
-      marks: marksOf(id, value),
-      record: { key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
+      marks,
+      record: { key: Buffer.from("k"), value: Buffer.from(value), headers: [], mark: marks[0] },
       bytes,
       isPromised,
       deadline,

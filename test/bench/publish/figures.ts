@@ -11,6 +11,16 @@ export interface WriterRound {
   readonly perBatch: number;
 }
 
+/** The same, each asked over a WebSocket and answering there; the producer knows no publish again. */
+export interface AskedRound {
+  readonly own: Asked;
+  readonly floor: Asked;
+}
+
+interface Asked extends Use {
+  readonly batches: number;
+}
+
 /** The origin's publishing by itself, to some partitions: beside another one's open transaction on one more, and without. */
 export interface BesideRound {
   readonly without: Latency;
@@ -53,17 +63,22 @@ export function median(numbers: readonly number[]): number {
 
 export function figures(
   alone: readonly WriterRound[],
+  asked: readonly AskedRound[],
   beside: readonly BesideRound[],
   paths: readonly (readonly [partitions: number, rounds: readonly PathRound[]])[],
   loads: Loads,
 ): string {
-  const parts = [writerTable(alone, loads)];
+  const parts = [writerTable(alone, asked, loads)];
   if (beside.length > 0) parts.push(besideTable(beside, loads));
   if (paths.length > 0) parts.push(pathTable(paths, loads), latencyTable(paths, loads));
   return parts.join("\n\n");
 }
 
-function writerTable(rounds: readonly WriterRound[], { underWay, bytes }: Loads): string {
+function writerTable(
+  rounds: readonly WriterRound[],
+  asked: readonly AskedRound[],
+  { underWay, bytes }: Loads,
+): string {
   const of = (what: (round: WriterRound) => number) => median(rounds.map(what));
   const own = of(({ own }) => cpuEach(own));
   const floor = of(({ floor }) => cpuEach(floor));
@@ -91,8 +106,24 @@ function writerTable(rounds: readonly WriterRound[], { underWay, bytes }: Loads)
         number(of((round) => perSecond(round.floor))),
         "the same",
       ],
+      ...askedRows(asked),
     ],
   );
+}
+
+function askedRows(rounds: readonly AskedRound[]): string[][] {
+  const of = (what: (round: AskedRound) => number) => median(rounds.map(what));
+  const row = (name: string, which: keyof AskedRound, times: string) => [
+    ...[name, short(of((round) => cpuEach(round[which]))), times],
+    number(of((round) => perSecond(round[which]))),
+    short(of((round) => round[which].count / round[which].batches)),
+  ];
+  if (rounds.length === 0) return [];
+  const times = short(of(({ own, floor }) => cpuEach(own) / cpuEach(floor)));
+  return [
+    row("the origin's publishing, asked over a WebSocket", "own", times),
+    row("bare idempotent producer, asked and answering in the same way", "floor", "1"),
+  ];
 }
 
 export interface Played {

@@ -11,12 +11,18 @@ import {
 } from "../../../origin/kafka/produce-requests.ts";
 import { type ProducedRecord, producedBatch } from "../../../origin/kafka/produced-batch.ts";
 import { metadataRequest } from "../../../origin/kafka/requests.ts";
-import { MARK_HEADER } from "../../../origin/publish/mark.ts";
+import { MARK_BYTES, MARK_HEADER } from "../../../origin/publish/mark.ts";
+import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
+import { splitBytesFrame } from "../../../shared/protocol/bytes-frame.ts";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { type Message, packMessages, splitBinary } from "../../../shared/protocol/message.ts";
+import { encodePublished } from "../../../shared/protocol/publish.ts";
 import { eventually } from "../../support/deadline.ts";
 import { nowUs, sleepUntil } from "../clock.ts";
 import { Latencies } from "../histogram.ts";
 import { answer } from "../load/rpc.ts";
-import { type Use, Used, type Work } from "./work.ts";
+import { dial } from "./asked.ts";
+import { cpuUsInAll, type Use, Used, type UsedInAll, type Work } from "./work.ts";
 
 export interface OpenProducer {
   readonly broker: string;
@@ -36,21 +42,49 @@ export interface Paced {
 
 const WAITS = { timeoutMs: 30_000, silenceMs: 60_000 };
 const TRANSACTION_MS = 60_000;
-/** As long as the origin's header is. */
-const MARK_BYTES = 37;
+/** As many as the origin's writer puts into one. */
+const MOST_IN_BATCH = 1_000;
 
 let to: { readonly topic: string; readonly topicId: Buffer; readonly partition: number } | undefined;
 let connection: BrokerConnection | undefined;
 let identity: ProducerIdentity | undefined;
 let sequence = 0;
+let batches = 0;
 
-async function append(records: readonly ProducedRecord[]): Promise<void> {
+/** Returns the offset of the first. */
+async function append(records: readonly ProducedRecord[]): Promise<number> {
   if (connection === undefined || to === undefined || identity === undefined)
     throw new Error("open was not called");
   const batch = producedBatch(records, { ...identity, sequence }, Date.now());
-  const { error } = await connection.send(produceRequest(to, batch, WAITS));
+  const { error, offset } = await connection.send(produceRequest(to, batch, WAITS));
   if (error !== WRITE_ERROR.none) throw new Error(`Kafka's error ${error}`);
   sequence += records.length;
+  batches++;
+  return offset;
+}
+
+interface Asked {
+  readonly id: number;
+  readonly record: ProducedRecord;
+}
+
+function readAsked(frame: Uint8Array<ArrayBuffer>): Asked {
+  const parts = splitBytesFrame(frame);
+  if (parts === undefined) throw new Error("that is no publish");
+  const { publish, id } = parts.head as { readonly publish: string; readonly id: number };
+  const key = Buffer.from(publish.slice(publish.indexOf("/", 1) + 1));
+  return { id, record: { key, value: parts.bytes, headers: [[MARK_HEADER, Buffer.alloc(MARK_BYTES)]] } };
+}
+
+/** What comes while a batch is under way goes with the next one, as with the origin's writer. */
+async function appendAll(waiting: Asked[], send: (messages: readonly Message[]) => void): Promise<void> {
+  while (waiting.length > 0) {
+    const asked = waiting.splice(0, MOST_IN_BATCH);
+    const first = await append(asked.map(({ record }) => record));
+    const answers = asked.map(({ id }, i) => encodePublished(id, { position: `e:${first + i}` }));
+    const frames = answers.map((text) => encodeAddressed({ kind: "shard" }, text));
+    send(packMessages(frames, LIMITS.batchBytes));
+  }
 }
 
 function recordOf(number: number, bytes: number): ProducedRecord {
@@ -108,6 +142,24 @@ const handlers = {
       for (let i = first; i < next; i++) latencies.record(nowUs() - dueAt(i));
     }
     return latencies.encode();
+  },
+
+  /** From here on it appends what a shard asks for, too, and answers each; it knows no publish again. */
+  async dial(url: string): Promise<void> {
+    const waiting: Asked[] = [];
+    let isBusy = false;
+    const send = await dial(url, (message) => {
+      for (const frame of splitBinary(message) ?? []) waiting.push(readAsked(frame));
+      if (isBusy) return;
+      isBusy = true;
+      void appendAll(waiting, (messages) => send(messages)).finally(() => {
+        isBusy = false;
+      });
+    });
+  },
+
+  async used(): Promise<UsedInAll> {
+    return { cpuUs: cpuUsInAll(), batches };
   },
 
   async close(): Promise<void> {

@@ -13,6 +13,17 @@ export interface Use {
   readonly wallUs: number;
 }
 
+/** Of a process since it began, whoever asked it. */
+export interface UsedInAll {
+  readonly cpuUs: number;
+  readonly batches: number;
+}
+
+export function cpuUsInAll(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 export class Used {
   readonly #cpu = process.cpuUsage();
   readonly #from = performance.now();

@@ -1,13 +1,18 @@
 /** The origin's publishing alone, in a process of its own: marks, ledger, batches and Kafka, without uplinks and index. */
 import { KafkaSink } from "../../../origin/kafka/sink.ts";
+import { PublishDoor } from "../../../origin/publish/door.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
 import { Publisher, type TopicPublish } from "../../../origin/publish/publisher.ts";
+import { ShardPublishes } from "../../../origin/uplink/shard-publishes.ts";
+import { readStreams } from "../../../shared/config/streams.ts";
 import { partitionOf } from "../../../shared/core/partitioner.ts";
+import type { Message } from "../../../shared/protocol/message.ts";
 import { nowUs, sleepUntil } from "../clock.ts";
 import { Latencies } from "../histogram.ts";
 import { answer } from "../load/rpc.ts";
+import { dial } from "./asked.ts";
 import type { Paced } from "./producer.ts";
-import { type Use, Used, type Work } from "./work.ts";
+import { cpuUsInAll, type Use, Used, type UsedInAll, type Work } from "./work.ts";
 
 export interface OpenWriter {
   readonly broker: string;
@@ -108,6 +113,28 @@ const handlers = {
     }
     await Promise.all(underWay);
     return latencies.encode();
+  },
+
+  /** From here on it publishes what a shard asks for, too: frame by frame, as an uplink does. */
+  async dial(url: string): Promise<void> {
+    const read = readStreams({
+      streams: { [topic]: { title: topic, subscribe: "nobody", publish: "public" } },
+    });
+    if (!read.ok) throw new Error("the list of streams isn't one");
+    const door = new PublishDoor({
+      ...{ streams: read.streams, publisher, announce: () => {}, log: () => {} },
+      ...{ now: () => performance.now(), wall: Date.now },
+    });
+    let send: ((messages: readonly Message[]) => void) | undefined;
+    const publishes = new ShardPublishes(door, (messages) => send?.(messages));
+    send = await dial(url, (message) => {
+      const problem = publishes.take(message);
+      if (problem !== undefined) throw new Error(problem);
+    });
+  },
+
+  async used(): Promise<UsedInAll> {
+    return { cpuUs: cpuUsInAll(), batches };
   },
 
   async close(): Promise<void> {

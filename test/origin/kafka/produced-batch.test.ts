@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { batches, isIdempotent, isMark } from "../../../origin/kafka/batch-headers.ts";
 import { PRODUCED_CODECS, producedBatch } from "../../../origin/kafka/produced-batch.ts";
 import { recordsOf } from "../../../origin/kafka/record-batches.ts";
+import { Marker, markHeader } from "../../../origin/publish/mark.ts";
 
 const MIB = 1024 * 1024;
 const NUMBERED = { producerId: 5_000_000_000, producerEpoch: 7, sequence: 2 ** 31 - 1 };
@@ -33,4 +34,25 @@ test.each(PRODUCED_CODECS)("what is written with codec %s is read, record for re
   expect(bytes.readInt32BE(53)).toBe(2 ** 31 - 1);
   expect(read.map(({ key, value, headers }) => ({ key, value, headers }))).toEqual(RECORDS);
   expect(new Set(read.map(({ timestamp }) => timestamp))).toEqual(new Set([1_795_704_800_378]));
+});
+
+test("a mark is one more header, behind the others", () => {
+  const [mark] = new Marker([Buffer.alloc(32, 1)]).marksOf({
+    ...{ topic: "t", key: Buffer.from("k"), value: null, headers: [] },
+    id: { issuer: "i", subject: "s", key: "c", chosenBy: "client" },
+  });
+  const others = [["a", Buffer.alloc(3)]] as const;
+  const marked = { key: Buffer.from("k"), value: Buffer.from("v"), mark };
+
+  const bytes = producedBatch(
+    [
+      { ...marked, headers: others },
+      { ...marked, headers: [] },
+    ],
+    NUMBERED,
+    1,
+  );
+
+  const read = [...batches(bytes)].flatMap((batch) => [...recordsOf(batch, bytes, MIB)]);
+  expect(read.map(({ headers }) => headers)).toEqual([[...others, markHeader(mark)], [markHeader(mark)]]);
 });

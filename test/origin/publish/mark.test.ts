@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { MARK_HEADER, Marker, type PublishContent, readMark } from "../../../origin/publish/mark.ts";
+import {
+  MARK_HEADER,
+  Marker,
+  markHeader,
+  type PublishContent,
+  readMark,
+} from "../../../origin/publish/mark.ts";
 
 const SECRET = Buffer.alloc(32, 1);
 const CONTENT: PublishContent = {
@@ -13,7 +19,7 @@ const marker = new Marker([SECRET]);
 const [mark] = marker.marksOf(CONTENT);
 
 test("what is written into a header is read from it, among others", () => {
-  expect(readMark([["a", null], marker.headerOf(mark), ["b", Buffer.alloc(3)]])).toEqual(mark);
+  expect(readMark([["a", null], markHeader(mark), ["b", Buffer.alloc(3)]])).toEqual(mark);
 });
 
 test.each([
@@ -66,7 +72,7 @@ test("another secret makes other marks; with both in use, the first marks and bo
 test("a mark tells which secret made it, and whether that is one of those in use", () => {
   const fresh = new Marker([Buffer.alloc(32, 2)]);
   const both = new Marker([Buffer.alloc(32, 2), SECRET]);
-  const written = readMark([marker.headerOf(mark)]);
+  const written = readMark([markHeader(mark)]);
 
   expect([marker, both, fresh].map((one) => one.recognises(written?.secret ?? ""))).toEqual([
     true,

@@ -129,7 +129,7 @@ test("[E6] a thousand streams that come and go leave nothing behind", async () =
 
 const CUTS = LONG ? 1_000 : 60;
 
-test(`[E3] [E6] [H13] [S6] [S9] ${CUTS} cuts under streams and polls, wherever they fall, pin no object: each sleeps again, and wakes for the next update`, async () => {
+test(`[E3] [E6] [E7] [H12] [H13] [S6] [S9] ${CUTS} cuts under streams and polls, wherever they fall, pin no object: each sleeps again, and wakes for the next update`, async () => {
   const paths = Array.from({ length: 8 }, newPath);
   for (const path of paths) origin.append(path, 0, "cuts.0");
   const witnesses = await Promise.all(paths.map(witnessOf));
@@ -138,21 +138,21 @@ test(`[E3] [E6] [H13] [S6] [S9] ${CUTS} cuts under streams and polls, wherever t
   const base = `http://127.0.0.1:${proxy.port}`;
   for (let cut = 0; cut < CUTS; cut++) {
     const path = paths[cut % paths.length] ?? "";
-    const streams = [new RawEvents(`${base}${path}`), new RawEvents(`${base}${path}`)];
-    const poll = fetch(`${base}${path}`, {
-      headers: { Prefer: "wait=20", "If-None-Match": `"${origin.headOf(path)}"`, Connection: "close" },
-    });
-    const answered = poll.then(
-      () => true,
-      () => true,
-    );
+    const some = [0, 1, 2].map((i) => `sub=${paths[(cut + i) % paths.length]}`).join("&");
+    const streams = [path, path, `/$/connect?${some}`].map((one) => new RawEvents(`${base}${one}`));
+    const head = origin.headOf(path);
+    const waits = { Prefer: "wait=20", Connection: "close" };
+    const answered = Promise.allSettled([
+      fetch(`${base}${path}`, { headers: { ...waits, "If-None-Match": `"${head}"` } }),
+      fetch(`${base}${path}?from=${head}`, { headers: waits }),
+    ]);
     // Before they are let in, while they are, or when they have their verdicts.
     const enough = cut % 4;
     if (enough < 2) await new Promise((resolve) => setTimeout(resolve, 4 * enough + (cut % 7)));
     else await streams[0]?.until(({ events, ended }) => ended || events.length >= enough - 1, "a verdict");
     await eventually(async () => {
       proxy.cut();
-      return (await Promise.race([answered, false])) && streams.every(({ ended }) => ended);
+      return (await Promise.race([answered, undefined])) && streams.every(({ ended }) => ended);
     }, "all hear of the cut");
   }
   await proxy.close();

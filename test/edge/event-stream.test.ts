@@ -3,10 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
-import { LONG } from "../support/long.ts";
 import { RawEvents } from "../support/raw-events.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
 let edge: TestEdge;
@@ -385,39 +383,3 @@ describe("[E7] several endpoints in one stream", () => {
     await eventually(async () => (await edge.attachments(a)).length === 0, "the other isn't followed");
   });
 });
-
-const CUTS = LONG ? 1_000 : 40;
-
-test(`[E3] comes back through ${CUTS} cuts of a proxy, wherever they fall, misses nothing and gets nothing twice`, async () => {
-  const path = newPath();
-  const proxy = await TcpProxy.open(Number(new URL(edge.url).port));
-  let written = 0;
-  // Slower than the origin's small pages catch up, however busy the machine is.
-  const writer = setInterval(() => origin.append(path, ++written, "cuts.0"), 10);
-  const got: number[] = [];
-  let lastId = `-`;
-  for (let cut = 0; cut < CUTS; cut++) {
-    const events = open(path, { "Last-Event-ID": lastId }, `http://127.0.0.1:${proxy.port}`);
-    // Some are cut before they have a verdict.
-    const enough = cut % 8;
-    await events.until(({ updates, ended }) => updates.length >= enough || ended, "some updates");
-    await eventually(() => {
-      proxy.cut();
-      return events.ended;
-    }, "the cut is heard");
-    expect(events.violations).toEqual([]);
-    for (const verdict of events.of("verdict")) expect(verdict.recovered).toBe(true);
-    got.push(...events.values.map(Number));
-    lastId = events.lastId || lastId;
-  }
-  clearInterval(writer);
-  const last = await open(path, { "Last-Event-ID": lastId }).until(
-    ({ values }) => (Number(values.at(-1)) || got.at(-1) || 0) >= written,
-    "the rest",
-  );
-  got.push(...last.values.map(Number));
-
-  expect(got).toEqual(Array.from({ length: written }, (_, i) => i + 1));
-  last.cut();
-  await proxy.close();
-}, 600_000);

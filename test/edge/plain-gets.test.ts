@@ -3,9 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
-import { LONG } from "../support/long.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
 let edge: TestEdge;
@@ -224,69 +222,3 @@ describe("a GET that may wait", () => {
     expect((await ask(path, { "If-None-Match": tag, Prefer: "respond-async, wait=x" })).status).toBe(304);
   });
 });
-
-const CUTS = LONG ? 1_000 : 40;
-
-test(`[H12] [H13] through ${CUTS} cuts of a proxy lists miss nothing and repeat nothing, and states never go back`, async () => {
-  const path = newPath();
-  const proxy = await TcpProxy.open(Number(new URL(edge.url).port));
-  const base = `http://127.0.0.1:${proxy.port}`;
-  let written = 0;
-  let cuts = 0;
-  origin.append(path, ++written, "cuts.0");
-  const writer = setInterval(() => origin.append(path, ++written, "cuts.0"), 7);
-  const cutter = setInterval(() => {
-    if (proxy.connections === 0) return;
-    proxy.cut();
-    if (++cuts < CUTS) return;
-    clearInterval(cutter);
-    clearInterval(writer);
-  }, 25);
-
-  /** Asks until it is answered. */
-  async function insist<T>(
-    url: string,
-    headers: Record<string, string>,
-    read: (answer: Response) => Promise<T>,
-  ) {
-    for (;;)
-      try {
-        return await read(await fetch(base + url, { headers: { Connection: "close", ...headers } }));
-      } catch {
-        // It was cut.
-      }
-  }
-  async function listed(): Promise<number[]> {
-    const values: number[] = [];
-    for (let position = "-"; cuts < CUTS || values.at(-1) !== written; ) {
-      const headers = { Prefer: "wait=1" };
-      const page = await insist(
-        `${path}?from=${position}`,
-        headers,
-        (one) => one.json() as Promise<PageBody>,
-      );
-      expect(page.recovered).toBe(true);
-      values.push(...page.updates.map(({ v }) => Number(v)));
-      ({ position } = page);
-    }
-    return values;
-  }
-  async function polled(): Promise<number[]> {
-    const values: number[] = [];
-    for (let tag = '"-"'; cuts < CUTS || values.at(-1) !== written; ) {
-      const headers = { Prefer: "wait=1", "If-None-Match": tag };
-      const answer = await insist(path, headers, async (one) => ({ one, text: await one.text() }));
-      if (answer.one.status === 304) continue;
-      expect(answer.one.status).toBe(200);
-      tag = String(answer.one.headers.get("ETag"));
-      values.push(Number(answer.text));
-    }
-    return values;
-  }
-  const [list, states] = await Promise.all([listed(), polled()]);
-  await proxy.close();
-
-  expect(list).toEqual(Array.from({ length: written }, (_, i) => i + 1));
-  expect(states).toEqual([...new Set(states)].sort((a, b) => a - b));
-  expect(states.at(-1)).toBe(written);
-}, 600_000);

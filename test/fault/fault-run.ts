@@ -2,6 +2,7 @@
 
 import { eventually } from "../support/deadline.ts";
 import { counted, dwindled, type Held, heldBy } from "../support/leftovers.ts";
+import { allCame } from "./awaited.ts";
 import { check } from "./checker.ts";
 import { Crowding } from "./crowding.ts";
 import { RELAYS } from "./edge-process.ts";
@@ -15,6 +16,7 @@ import type { Results } from "./report.ts";
 import { INDEX_BYTES, PUBLISHED, Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
 import { type Plan, planOf } from "./schedule.ts";
+import type { Subscriber } from "./subscriber.ts";
 import { recordsOf } from "./topics.ts";
 
 export interface RunSettings extends RigSettings {
@@ -53,12 +55,14 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     });
     const possible = kinds.filter(({ name }) => !missing.some(([one]) => one === name));
     // One that goes before its first verdict may not be back for long.
-    const waiting = () =>
-      rig.population.all.filter(({ position, isWanted = true }) => isWanted && position === undefined);
+    const waiting = [...rig.population.all];
+    const hasVerdict = ({ position, isWanted = true }: Subscriber) => !isWanted || position !== undefined;
     await eventually(
-      () => waiting().length === 0,
-      () =>
-        `every subscriber has a verdict; ${waiting().map(({ name, endpoint }) => `${name} of ${endpoint}`)}`,
+      () => allCame(waiting, hasVerdict),
+      () => {
+        const [first, ...others] = waiting.filter((one) => !hasVerdict(one));
+        return `every subscriber has a verdict; ${first?.name} of ${first?.endpoint} has none, nor have ${others.length} others`;
+      },
       VERDICT_MS,
     );
     const before = held(rig);
@@ -146,7 +150,7 @@ async function hasAll(rig: Rig, log: WrittenLog): Promise<void> {
     }),
   );
   await eventually(
-    () => ends.every((end) => rig.isReached(end)),
+    () => allCame(ends, (end) => rig.isReached(end)),
     "every subscriber has all that the log holds",
     CATCH_UP_MS,
   );

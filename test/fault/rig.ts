@@ -173,11 +173,6 @@ export class Rig {
     );
   }
 
-  /** Whether every subscriber has all that was acknowledged on its endpoint. */
-  isCaughtUp(): boolean {
-    return this.targets().every((target) => this.isReached(target));
-  }
-
   /** What was in a topic that is gone can't be reached any more. */
   isReached({ subscriber, epoch, offset }: Target): boolean {
     return (subscriber.position?.get(epoch) ?? -1) >= offset || this.topics.isVoid(epoch);

@@ -1,5 +1,6 @@
 /** Injects what the schedule says, and measures how long it takes until every subscriber has all there is. */
 
+import { allCame } from "./awaited.ts";
 import { Calm } from "./calm.ts";
 import type { Happening } from "./history.ts";
 import { type Injected, tookPlace } from "./injected.ts";
@@ -156,8 +157,8 @@ export class Runner {
     const momentAgo = performance.now() - MOMENT_MS;
     for (const one of this.#unsettled) {
       if ((one.injected.goneAt ?? 0) > momentAgo) continue;
-      one.targets = (one.targets ?? this.#rig.targets()).filter((target) => !this.#rig.isReached(target));
-      if (one.targets.length > 0) continue;
+      one.targets ??= this.#rig.targets();
+      if (!allCame(one.targets, (target) => this.#rig.isReached(target))) continue;
       one.injected.settledAt = performance.now();
       one.injected.lastId = this.#rig.ledger.producedAt.length;
       const { kind, stallMs } = one.injected;
@@ -220,10 +221,12 @@ export class Runner {
     await this.#rig.publishers.stop();
     for (const topic of TOPIC_NAMES) await this.#rig.writer(topic).stop();
     const deadline = performance.now() + SETTLE_MS;
-    while (!(this.#rig.isCaughtUp() && this.#unsettled.length === 0) && performance.now() < deadline)
+    const isReached = (target: Target) => this.#rig.isReached(target);
+    const awaited = this.#rig.targets();
+    while (!(allCame(awaited, isReached) && this.#unsettled.length === 0) && performance.now() < deadline)
       await pause(LOOK_MS);
-    if (this.#rig.isCaughtUp()) return;
-    const late = this.#rig.targets().filter((target) => !this.#rig.isReached(target));
+    const late = awaited.filter((target) => !isReached(target));
+    if (late.length === 0) return;
     this.#say(`${late.length} subscribers don't have all ${SETTLE_MS / 1_000} s after the last fault`);
     for (const { subscriber, epoch, offset } of late.slice(0, 5))
       this.#say(

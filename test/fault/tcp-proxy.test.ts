@@ -62,6 +62,23 @@ test("a cut ends what is open on both sides; who dials again gets through", asyn
   again.socket.destroy();
 });
 
+test("a connection is cut off at the byte that is said, and the next one after as many as are said then", async () => {
+  const lengths = [4, 0, 2];
+  proxy.cutsAfter = () => lengths.shift() ?? 1_000;
+  const heard: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    const client = dial();
+    client.socket.write("abc");
+    await eventually(() => client.heard === "<abc>" || client.closed, "an answer, or a cut");
+    if (!client.closed) client.socket.write("d");
+    await eventually(() => client.closed, "the cut");
+    heard.push(client.heard);
+  }
+
+  expect(heard).toEqual(["<abc", "", "<a"]);
+  expect(proxy.cuts).toBe(3);
+});
+
 test("what is delayed comes whole and in order, also where the delay ends in between", async () => {
   const client = dial();
   client.socket.write("0");

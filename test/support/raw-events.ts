@@ -27,8 +27,8 @@ export class RawEvents {
   body = "";
   ended = false;
   lastId = "";
-  #at = new Map<string, number>();
-  #told = false;
+  /** Of each endpoint that the URL names, in its order; of "" in the stream of one endpoint. */
+  readonly #at: ReadonlyMap<string, Place>;
   readonly #request: ClientRequest;
   #response: IncomingMessage | undefined;
   #left = "";
@@ -36,6 +36,14 @@ export class RawEvents {
 
   constructor(url: string, headers: Readonly<Record<string, string>> = {}, { reads = true } = {}) {
     this.lastId = headers["Last-Event-ID"] ?? "";
+    const subs = new URL(url).searchParams.getAll("sub");
+    const from = this.lastId.split(";");
+    this.#at = new Map(
+      (subs.length === 0 ? [""] : subs).map((path, i) => [
+        path,
+        { position: from[i] || undefined, told: false },
+      ]),
+    );
     this.#request = request(url, {
       agent: false,
       headers: { Accept: "text/event-stream", ...headers },
@@ -121,27 +129,44 @@ export class RawEvents {
     if (lines.length === 0) return;
     const data = JSON.parse(lines.join("\n")) as Record<string, unknown>;
     this.events.push({ type, id: this.lastId, data, text: lines.join("\n") });
-    if (type === "verdict" || type === "reset") this.#adopt(String(data.position));
+    if (type === "verdict" || type === "reset")
+      Object.assign(this.#placeOf(data), { position: String(data.position), told: true });
     if (type === "message") this.#update(data);
   }
 
-  #adopt(position: string): void {
-    this.#told = true;
-    const parts = position === "-" ? [] : position.split(",");
-    this.#at = new Map(parts.map((part) => splitComponent(part)));
+  #placeOf(data: Record<string, unknown>): Place {
+    const place = this.#at.get(this.#at.has("") ? "" : String(data.e));
+    if (place === undefined) throw new Error(`${String(data.e)} is no endpoint of this stream`);
+    return place;
   }
 
   #update(data: Record<string, unknown>): void {
+    const place = this.#placeOf(data);
     const [epoch, offset] = splitComponent(String(data.p));
-    const at = this.#at.get(epoch) ?? -1;
-    if (!this.#told) this.violations.push(`${data.p} came before a verdict`);
-    if (offset <= at) this.violations.push(`${data.p} came again at ${at}`);
-    if (Number(data.q ?? -1) > at)
-      this.violations.push(`${data.p} follows ${data.q}, but it stands at ${at}`);
-    this.#at.set(epoch, offset);
-    const position = [...this.#at].map(([name, at]) => `${name}:${at}`).sort();
-    if (position.join(",") !== this.lastId) this.violations.push(`at ${position} the id is ${this.lastId}`);
+    const at = componentsOf(place.position);
+    const before = at.get(epoch) ?? -1;
+    if (!place.told) this.violations.push(`${data.p} came before a verdict`);
+    if (offset <= before) this.violations.push(`${data.p} came again at ${before}`);
+    if (Number(data.q ?? -1) > before)
+      this.violations.push(`${data.p} follows ${data.q}, but it stands at ${before}`);
+    at.set(epoch, offset);
+    place.position = Array.from(at, ([name, offset]) => `${name}:${offset}`)
+      .sort()
+      .join(",");
+    const id = Array.from(this.#at.values(), ({ position = "" }) => position).join(";");
+    if (id !== this.lastId) this.violations.push(`at ${id} the id is ${this.lastId}`);
   }
+}
+
+/** Where a client of an endpoint stands. */
+interface Place {
+  position: string | undefined;
+  /** Whether it had a verdict on this stream. */
+  told: boolean;
+}
+
+function componentsOf(position = "-"): Map<string, number> {
+  return new Map(position === "-" ? [] : position.split(",").map((part) => splitComponent(part)));
 }
 
 function splitComponent(text: string): [epoch: string, offset: number] {

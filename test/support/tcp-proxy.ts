@@ -17,6 +17,15 @@ export class TcpProxy {
   bytesPerSecond: number | undefined;
   /** From now on what comes from the target gets lost, and what goes to it arrives. To be ended by a cut: streams have holes. */
   losesAnswers = false;
+  /**
+   * Of what comes from the target, over all connections, so many bytes pass; then the one is reset that brings the next. It is
+   * asked again after each such cut. undefined: none is.
+   */
+  cutsAfter: (() => number) | undefined;
+  /** Connections that were reset so. */
+  cuts = 0;
+  /** What passes before the next. */
+  #left: number | undefined;
   /** When the line is free for the next bytes. */
   #freeAt = 0;
   readonly #server: Server;
@@ -96,6 +105,16 @@ export class TcpProxy {
     return Math.max(0, this.#freeAt - now);
   }
 
+  /** How many of so many bytes pass; what is less than all is the last of a connection. */
+  #passing(bytes: number): number {
+    if (this.cutsAfter === undefined) return bytes;
+    const left = this.#left ?? Math.floor(this.cutsAfter());
+    this.#left = left >= bytes ? left - bytes : undefined;
+    if (left >= bytes) return bytes;
+    this.cuts++;
+    return left;
+  }
+
   #accept(client: Socket): void {
     if (this.target === undefined) {
       client.resetAndDestroy();
@@ -108,6 +127,7 @@ export class TcpProxy {
       isSlow: () => this.bytesPerSecond !== undefined,
       pace: (bytes) => this.#pace(bytes),
       isLost: () => this.losesAnswers,
+      passing: (bytes) => this.#passing(bytes),
     });
     pair.silent = this.#silent;
     this.#pairs.add(pair);
@@ -122,6 +142,8 @@ interface Line {
   readonly pace: (bytes: number) => number;
   /** Whether bytes get lost. */
   readonly isLost: () => boolean;
+  /** How many of so many bytes pass before the connection is cut; all of them if it isn't. */
+  readonly passing: (bytes: number) => number;
 }
 
 /** How late a timer may be. */
@@ -137,7 +159,12 @@ class Pair {
 
   constructor(client: Socket, server: Socket, line: Line) {
     this.#sockets = [client, server];
-    this.#pass(client, server, { ...line, isSlow: () => false, isLost: () => false });
+    this.#pass(client, server, {
+      ...line,
+      isSlow: () => false,
+      isLost: () => false,
+      passing: (bytes) => bytes,
+    });
     this.#pass(server, client, line);
   }
 
@@ -148,7 +175,7 @@ class Pair {
     this.gone();
   }
 
-  #pass(from: Socket, to: Socket, { delayMs, isSlow, pace, isLost }: Line): void {
+  #pass(from: Socket, to: Socket, { delayMs, isSlow, pace, isLost, passing }: Line): void {
     let last: Promise<void> = Promise.resolve();
     let queued = 0;
     const later = (act: () => void) => {
@@ -164,6 +191,11 @@ class Pair {
     };
     from.on("data", (bytes) => {
       if (this.silent || isLost()) return;
+      const passes = passing(bytes.length);
+      if (passes < bytes.length) {
+        from.pause();
+        return later(() => void to.write(bytes.subarray(0, passes), () => this.reset()));
+      }
       if (isSlow()) return void this.#drip(from, to, bytes, pace);
       later(() => {
         // What was delayed may go on coming while the other side is full.

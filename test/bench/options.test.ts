@@ -62,6 +62,14 @@ test.each([
   [["--origins", "2", "--system", "floor-kafka"], "--origins: floor-kafka has none"],
   [["--brokers", "3", "--source", "embedded"], "--brokers 3: the embedded log has none"],
   [["--runtime", "node", "--system", "floor-kafka"], "--runtime node: floor-kafka has another edge"],
+  [
+    ["--system", "centrifugo", "--source", "embedded", "--json-payload"],
+    "--source embedded: centrifugo needs Kafka",
+  ],
+  [
+    ["--system", "centrifugo"],
+    "--system centrifugo: its JSON protocol carries JSON only: add --json-payload",
+  ],
   [["--find-limit", "--sweep", "payload"], "--find-limit and --sweep exclude each other"],
   [
     ["--endpoints", "5000", "--rate", "100"],

@@ -59,6 +59,7 @@ const REAL_AT_ONCE = 4;
  */
 const ALONE = [
   "test/bench/{bench,command}.test.ts",
+  "test/bench/rival/centrifugo.test.ts",
   "test/fault/faults.test.ts",
   "test/fault/publishing/thousands.test.ts",
   "test/fault/connections.test.ts",

@@ -129,7 +129,7 @@ export class Bench {
     const { problems } = checkDescriptors({
       clients,
       processes,
-      server: name === "floor-kafka" || onNode ? "node" : "workerd",
+      server: name === "centrifugo" ? name : name === "floor-kafka" || onNode ? "node" : "workerd",
       publishers: name === "floor-feeds" ? endpoints : 1,
       limit: openFilesLimit(),
     });
@@ -147,9 +147,9 @@ export class Bench {
       workers,
       ...(checkout && { checkout }),
     });
-    const { url, topic, verdicts, target } = system;
+    const { url, topic, dialect, target } = system;
     const minted = tokens ? await tokensFor(clients, topic) : undefined;
-    const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0, tokens: minted });
+    const load = new Clients({ url, topic, assignment, processes, dialect, first: 0, tokens: minted });
     const publisher = new Publisher({ ...settings, target });
     const bench = new Bench(settings, kafka, { system, clients: load, publisher, watched, progress });
     try {
@@ -227,6 +227,11 @@ export class Bench {
     const before = cpuOf(this.#system.parts);
     await this.#clients.storm();
     return this.#perClient(before);
+  }
+
+  /** Cuts all clients and has them dial again, as many at once as at first; how many came back in a second. */
+  async redial(): Promise<number> {
+    return this.#settings.clients / (await this.#clients.redial());
   }
 
   async stop(): Promise<void> {

@@ -55,7 +55,7 @@ else {
       topic,
       assignment,
       processes,
-      verdicts: true,
+      dialect: "distributary",
       first: undefined,
     });
     try {

@@ -57,6 +57,13 @@ test("where Java is missing it says so, and what works without", async () => {
   expect(said).not.toContain("    at ");
 });
 
+test("where Centrifugo is missing it says so before anything is started", async () => {
+  const { code, said } = await run(["--system", "centrifugo", "--json-payload"], { CENTRIFUGO: undefined });
+
+  expect(code).toBe(1);
+  expect(said).toMatch(/^CENTRIFUGO is missing/);
+});
+
 test("a run in which nothing was lost ends with 0", async () => {
   const args = ["--source", "embedded", "--clients", "20", "--duration", "2", "--warm-up", "0.1"];
 

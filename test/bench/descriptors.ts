@@ -5,7 +5,7 @@ export interface Plan {
   /** Processes among which the clients are spread. */
   readonly processes: number;
   /** Where the clients' connections end; undefined if that is none of ours. */
-  readonly server: "workerd" | "node" | undefined;
+  readonly server: "workerd" | "node" | "centrifugo" | undefined;
   /** Sockets that the publisher opens to the server. */
   readonly publishers: number;
   /** Files that one process may open. */
@@ -27,6 +27,7 @@ export function checkDescriptors({ clients, processes, server, publishers, limit
   const inServer = {
     workerd: PER_CONNECTION * (clients + publishers) + SPARE,
     node: clients + SPARE,
+    centrifugo: clients + SPARE,
     elsewhere: 0,
   }[server ?? "elsewhere"];
   const inClients = Math.ceil(clients / processes) + SPARE;

@@ -8,6 +8,7 @@ import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { runScenarios } from "./log/run.ts";
 import { command, readBench, type Switches, type Wanted } from "./options.ts";
 import { report } from "./report.ts";
+import { centrifugoProgram, NoCentrifugo } from "./rival/centrifugo.ts";
 import { SWEEPS } from "./sweeps.ts";
 
 const given = readSettings(command, {}, process.argv.slice(2));
@@ -40,6 +41,7 @@ async function run(wanted: Wanted, asked: Switches): Promise<void> {
       if (!(await runScenarios(scenarios, progress, told))) process.exitCode = 1;
       return;
     }
+    if (settings.system === "centrifugo") centrifugoProgram(process.env);
     if (brokers !== undefined) {
       progress("starting Kafka");
       kafka = await startKafka({ brokers });
@@ -70,7 +72,8 @@ async function run(wanted: Wanted, asked: Switches): Promise<void> {
     }
   } catch (error) {
     if (isInterrupted()) return;
-    if (!(error instanceof DoesNotFit || error instanceof NoKafka)) throw error;
+    if (!(error instanceof DoesNotFit || error instanceof NoKafka || error instanceof NoCentrifugo))
+      throw error;
     fail(1, error.message);
   } finally {
     clear();

@@ -63,6 +63,14 @@ test.each([
   [["--brokers", "3", "--source", "embedded"], "--brokers 3: the embedded log has none"],
   [["--runtime", "node", "--system", "floor-kafka"], "--runtime node: floor-kafka has another edge"],
   [["--workers", "2"], "--workers: several need --runtime node"],
+  [
+    ["--system", "centrifugo", "--source", "embedded", "--json-payload"],
+    "--source embedded: centrifugo needs Kafka",
+  ],
+  [
+    ["--system", "centrifugo"],
+    "--system centrifugo: its JSON protocol carries JSON only: add --json-payload",
+  ],
   [["--find-limit", "--sweep", "payload"], "--find-limit and --sweep exclude each other"],
   [
     ["--endpoints", "5000", "--rate", "100"],

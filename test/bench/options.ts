@@ -9,13 +9,16 @@ import { SCENARIO_NAMES, type ScenarioName } from "./log/scenarios.ts";
 import { Numbers } from "./numbers.ts";
 import { number } from "./report.ts";
 import { SWEEP_NAMES, type SweepName } from "./sweeps.ts";
-import { readsLog, SYSTEMS } from "./systems.ts";
+import { readsKafkaItself, readsLog, SYSTEMS } from "./systems.ts";
 
 export const command = {
   usage: "npm run bench -- [flags]",
   does: "Measures a Kafka, an origin and an edge of its own on this machine, from the producer to the clients.",
   settings: {
-    SYSTEM: { means: `What is measured: ${SYSTEMS.join(", ")}.`, default: "distributary" },
+    SYSTEM: {
+      means: `What is measured: ${SYSTEMS.join(", ")}; for the last, CENTRIFUGO in the environment names its program.`,
+      default: "distributary",
+    },
     RUNTIME: { means: "What the edge runs on: workerd, or node.", default: "workerd" },
     WORKERS: { means: "How many processes the edge is: several with --runtime node.", default: "1" },
     SOURCE: { means: "The log: kafka, or embedded.", default: "kafka" },
@@ -96,8 +99,10 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
   if (workers > 1 && !onNode) read.problems.push("--workers: several need --runtime node");
   const source = read.oneOf("SOURCE", ["kafka", "embedded"]);
   const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
-  if (system === "floor-kafka" && source === "embedded")
-    read.problems.push("--source embedded: floor-kafka needs Kafka");
+  if (readsKafkaItself(system) && source === "embedded")
+    read.problems.push(`--source embedded: ${system} needs Kafka`);
+  if (system === "centrifugo" && !json)
+    read.problems.push("--system centrifugo: its JSON protocol carries JSON only: add --json-payload");
   const needsKafka = source === "kafka" && readsLog(system);
   const wanted: Wanted = {
     bench: {

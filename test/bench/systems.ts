@@ -8,9 +8,11 @@ import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import { freePort } from "../support/ports.ts";
 import { AUTH_ISSUERS } from "../support/tokens.ts";
 import { serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
+import type { Dialect } from "./load/dialect.ts";
 import { isInterrupted } from "./load/rpc.ts";
 import { KEY, type Target } from "./load/sinks.ts";
 import { descendants, servingBelow } from "./proc.ts";
+import { serveCentrifugo } from "./rival/centrifugo.ts";
 
 /**
  * - `distributary`: log → origin → edge, on workerd or on Node, as they are deployed.
@@ -18,13 +20,17 @@ import { descendants, servingBelow } from "./proc.ts";
  *   is the product's, so that they get the same messages, on a machine that is as busy.
  * - `floor-feeds`: a publisher's socket to each endpoint's object, which broadcasts.
  * - `floor-kafka`: Kafka → kafkajs's consumer and a `ws` server in one Node process.
+ * - `centrifugo`: Kafka → Centrifugo, whose program `CENTRIFUGO` names.
  */
-export const SYSTEMS = ["distributary", "floor-uplink", "floor-feeds", "floor-kafka"] as const;
+export const SYSTEMS = ["distributary", "floor-uplink", "floor-feeds", "floor-kafka", "centrifugo"] as const;
 
 export type SystemName = (typeof SYSTEMS)[number];
 
 /** Whether it reads a topic, and isn't fed by the publisher itself. */
 export const readsLog = (name: SystemName) => name !== "floor-feeds";
+
+/** Whether it reads Kafka by itself, and so has neither an origin nor the embedded log. */
+export const readsKafkaItself = (name: SystemName) => name === "floor-kafka" || name === "centrifugo";
 
 export interface System {
   readonly name: SystemName;
@@ -33,8 +39,7 @@ export interface System {
   readonly target: Target;
   /** Processes under test, by what they are. */
   readonly parts: Readonly<Record<string, readonly number[]>>;
-  /** Whether a subscribe is answered with a verdict. */
-  readonly verdicts: boolean;
+  readonly dialect: Dialect;
   /** Billable operations so far, by name; undefined if nobody counts them. */
   operations(): Promise<Readonly<Record<string, number>> | undefined>;
   stop(): Promise<void>;
@@ -89,13 +94,18 @@ export async function startSystem(settings: SystemSettings): Promise<System> {
 }
 
 async function startOnKafka(settings: SystemSettings, topic: string, kafka: KafkaBroker): Promise<System> {
-  const target: Target = { kind: "kafka", brokers: kafka.brokers, topic };
+  const target = { kind: "kafka", brokers: kafka.brokers, topic } as const;
   const brokers = { kafka: descendants(process.pid, "java") };
-  if (settings.name === "floor-kafka") {
-    const { pid, url, stop } = await serveKafkaFloor(kafka.brokers, topic);
+  const { name } = settings;
+  if (readsKafkaItself(name)) {
+    const isFloor = name === "floor-kafka";
+    const { pid, url, stop } = await (isFloor
+      ? serveKafkaFloor(kafka.brokers, topic)
+      : serveCentrifugo(kafka, topic));
     const parts = { server: pid === undefined ? [] : [pid], ...brokers };
-    const operations = async () => undefined;
-    return { name: settings.name, url, topic, target, parts, verdicts: false, operations, stop };
+    const served = { name, url, topic, parts, operations: async () => undefined, stop };
+    if (isFloor) return { ...served, target, dialect: "bare" };
+    return { ...served, target: { ...target, channels: true }, dialect: "centrifugo" };
   }
   const originEnv = { KAFKA_BROKERS: kafka.bootstrap };
   const deployment = await deploy(settings, topic, { ...exposed(settings, topic, {}), originEnv });
@@ -112,12 +122,13 @@ async function startBare(settings: SystemSettings, topic: string): Promise<Syste
       return deployed(settings, deployment, topic, { kind: "embedded", path, topic }, {});
     }
     case "floor-kafka":
-      throw new Error("floor-kafka needs Kafka");
+    case "centrifugo":
+      throw new Error(`${name} needs Kafka`);
     case "floor-feeds": {
       const { url, pid, stop } = await serveWorkerdFloor(await freePort());
       const target: Target = { kind: "feeds", url: url.replace("http", "ws"), topic };
       const parts = { edge: pid === undefined ? [] : [pid] };
-      return { name, url, topic, target, parts, verdicts: false, operations: async () => undefined, stop };
+      return { name, url, topic, target, parts, dialect: "bare", operations: async () => undefined, stop };
     }
   }
 }
@@ -189,7 +200,7 @@ function deployed(
       origin: origins.map(({ process }) => process.pid ?? 0),
       ...others,
     },
-    verdicts: name === "distributary",
+    dialect: name === "distributary" ? "distributary" : "bare",
     operations: () => deployment.operations(),
     stop: () => deployment.stop(),
   };

@@ -7,9 +7,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Kafka, logLevel } from "kafkajs";
 import { type WebSocket, WebSocketServer } from "ws";
-import { encodeUpdate } from "../../../shared/protocol/frame.ts";
+import { encodeUpdate, type Update } from "../../../shared/protocol/frame.ts";
 
 const [brokers = "", topic = ""] = process.argv.slice(2);
+
+/** What JSON of the bench begins with. */
+const BRACE = 0x7b;
 
 const listeners = new Map<string, Set<WebSocket>>();
 const http = createServer();
@@ -41,7 +44,7 @@ await consumer.run({
       previous: undefined,
       timestamp: Number(message.timestamp),
       headers: [],
-      value: { kind: "bytes", bytes: message.value ?? Buffer.alloc(0) },
+      value: payloadOf(message.value ?? Buffer.alloc(0)),
     });
     for (const socket of here) socket.send(frame);
   },
@@ -49,3 +52,8 @@ await consumer.run({
 await joined;
 http.listen(0, "127.0.0.1", 4_096, () => process.send?.((http.address() as AddressInfo).port));
 process.on("disconnect", () => process.exit(0));
+
+/** The bench's payloads are random bytes that no text begins with, or JSON. */
+function payloadOf(bytes: Buffer): Update["value"] {
+  return bytes[0] === BRACE ? { kind: "json", text: bytes.toString() } : { kind: "bytes", bytes };
+}

@@ -2,9 +2,10 @@
 import { join } from "node:path";
 import { nowUs } from "../clock.ts";
 import { Latencies, type Latency } from "../histogram.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Published, PublisherHandlers } from "./publisher.ts";
 import { type Answer, LoadProcess } from "./rpc.ts";
-import { KEY, type Target } from "./sinks.ts";
+import { channelOf, KEY, type Target } from "./sinks.ts";
 import type { Counts, Interval, Progress, SubscriberHandlers } from "./subscribers.ts";
 
 const script = (name: string) => join(import.meta.dirname, name);
@@ -15,7 +16,7 @@ export interface ClientsSettings {
   /** The endpoint of each client. */
   readonly assignment: readonly number[];
   readonly processes: number;
-  readonly verdicts: boolean;
+  readonly dialect: Dialect;
   /** Of each client, where the stream wants one. */
   readonly tokens?: readonly string[] | undefined;
   /** The number of the first update of each endpoint; undefined if clients join in the middle. */
@@ -64,22 +65,33 @@ export class Clients {
 
   /** Resolves when all are live, to the seconds that took. */
   async connect(): Promise<number> {
-    const { url, topic, assignment, processes, verdicts, first, tokens = [] } = this.#settings;
+    const { url, topic, assignment, processes, dialect, first, tokens = [] } = this.#settings;
     const since = nowUs();
     await Promise.all(
       this.#processes.map((process, i) =>
         process.ask("connect", {
           url: url.replace("http", "ws"),
-          path: `/${topic}/${KEY}`,
+          name: dialect === "centrifugo" ? channelOf(topic, "") : `/${topic}/${KEY}`,
           endpoints: assignment.filter((_, client) => client % processes === i),
           tokens: tokens.filter((_, client) => client % processes === i),
           first,
-          verdicts,
-          atOnce: Math.max(1, Math.floor(AT_ONCE / processes)),
+          dialect,
+          atOnce: this.#atOnce,
         }),
       ),
     );
     return (nowUs() - since) / 1e6;
+  }
+
+  /** Cuts all, and resolves when all are live again, to the seconds that took; as many dial at once as at first. */
+  async redial(): Promise<number> {
+    const since = nowUs();
+    await this.#ask("redial", { atOnce: this.#atOnce });
+    return (nowUs() - since) / 1e6;
+  }
+
+  get #atOnce(): number {
+    return Math.max(1, Math.floor(AT_ONCE / this.#settings.processes));
   }
 
   async measure(interval: Interval): Promise<void> {

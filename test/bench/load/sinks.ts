@@ -7,7 +7,13 @@ import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { encodeUpdate } from "../../../shared/protocol/frame.ts";
 
 export type Target =
-  | { readonly kind: "kafka"; readonly brokers: readonly string[]; readonly topic: string }
+  /** `channels`: each record names in a header the channel that Centrifugo is to publish it to. */
+  | {
+      readonly kind: "kafka";
+      readonly brokers: readonly string[];
+      readonly topic: string;
+      readonly channels?: boolean;
+    }
   /** `path` of the log's file. */
   | { readonly kind: "embedded"; readonly path: string; readonly topic: string }
   /** A floor: a socket for each endpoint. */
@@ -29,10 +35,16 @@ export interface Sink {
 /** The key of an endpoint; its path ends with it. */
 export const KEY = "k";
 
+/** The channel of an endpoint at Centrifugo, in the topic's namespace. */
+export const channelOf = (topic: string, endpoint: number | "") => `${topic}:${KEY}${endpoint}`;
+
+/** The header that names it, which Centrifugo's Kafka consumer knows by this name. */
+const CHANNELS_HEADER = "centrifugo-channels";
+
 export async function openSink(target: Target, endpoints: number): Promise<Sink> {
   switch (target.kind) {
     case "kafka":
-      return kafkaSink(target.brokers, target.topic, endpoints);
+      return kafkaSink(target, endpoints);
     case "embedded":
       return embeddedSink(target.path, target.topic);
     case "feeds":
@@ -41,7 +53,10 @@ export async function openSink(target: Target, endpoints: number): Promise<Sink>
 }
 
 /** kafkajs with acks=all. Partitions are those of Kafka's own partitioner, found once. */
-async function kafkaSink(brokers: readonly string[], topic: string, endpoints: number): Promise<Sink> {
+async function kafkaSink(
+  { brokers, topic, channels = false }: Extract<Target, { readonly kind: "kafka" }>,
+  endpoints: number,
+): Promise<Sink> {
   const kafka = new Kafka({ brokers: [...brokers], clientId: "benchpub", logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
@@ -50,7 +65,8 @@ async function kafkaSink(brokers: readonly string[], topic: string, endpoints: n
   const count = topics[0]?.partitions.length ?? 1;
   const places = Array.from({ length: endpoints }, (_, endpoint) => {
     const key = Buffer.from(`${KEY}${endpoint}`);
-    return { key, partition: partitionOf(key, count) };
+    const headers = channels && { headers: { [CHANNELS_HEADER]: channelOf(topic, endpoint) } };
+    return { key, partition: partitionOf(key, count), ...headers };
   });
   const producer = kafka.producer({ allowAutoTopicCreation: false });
   await producer.connect();

@@ -1,22 +1,25 @@
 /** A process full of clients. Commands come from the one who started it: see rpc.ts. */
 import { nowUs } from "../clock.ts";
 import { Latencies } from "../histogram.ts";
+import { CentrifugoClient } from "./centrifugo-client.ts";
 import { seeded } from "./chance.ts";
-import { Client, type Observer } from "./client.ts";
+import { Client } from "./client.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Stamp } from "./payload.ts";
 import { answer } from "./rpc.ts";
+import type { Observer, Subscriber } from "./subscriber.ts";
 
 export interface Connect {
   /** The server's address without a path. */
   readonly url: string;
-  /** Path of the endpoint with this number: the number is appended. */
-  readonly path: string;
+  /** What an endpoint is called there, without its number at the end: a path, or a channel. */
+  readonly name: string;
   /** The endpoint of each client. */
   readonly endpoints: readonly number[];
   /** The token of each, where the stream wants one. */
   readonly tokens: readonly string[];
   readonly first: number | undefined;
-  readonly verdicts: boolean;
+  readonly dialect: Dialect;
   /** Handshakes that are under way at once. */
   readonly atOnce: number;
 }
@@ -61,7 +64,7 @@ const RETRY_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const TRIES = 20;
 
-let clients: Client[] = [];
+let clients: Subscriber[] = [];
 /** Who joins in the middle may be on another machine than the publisher. */
 let oneClock = true;
 let interval: Interval = { from: Number.POSITIVE_INFINITY, until: 0 };
@@ -90,7 +93,7 @@ const observer: Observer = {
     violations++;
     violation ??= what;
   },
-  closed(client: Client, code: number | undefined, problem: string): void {
+  closed(client: Subscriber, code: number | undefined, problem: string): void {
     live--;
     noteClose(code === undefined ? problem : `${code} ${problem}`);
     void bring(client).catch(() => {});
@@ -103,7 +106,7 @@ function noteClose(problem: string): void {
 }
 
 /** Connects until it works, with backoff and jitter, up to an end. */
-async function bring(client: Client): Promise<boolean> {
+async function bring(client: Subscriber): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
       const { recovered } = await client.connect();
@@ -118,22 +121,33 @@ async function bring(client: Client): Promise<boolean> {
   }
 }
 
+async function bringAll(atOnce: number): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    for (let client = clients[next++]; client !== undefined; client = clients[next++]) await bring(client);
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
 const handlers = {
   /** Resolves when every client is live. */
-  async connect({ url, path, endpoints, tokens, first, verdicts, atOnce }: Connect): Promise<void> {
+  async connect({ url, name, endpoints, tokens, first, dialect, atOnce }: Connect): Promise<void> {
     oneClock = first !== undefined;
-    clients = endpoints.map(
-      (endpoint, i) =>
-        new Client(
-          { url: `${url}${path}${endpoint}`, endpoint, first, verdicts, token: tokens[i] },
-          observer,
-        ),
-    );
-    let next = 0;
-    const lane = async () => {
-      for (let client = clients[next++]; client !== undefined; client = clients[next++]) await bring(client);
-    };
-    await Promise.all(Array.from({ length: atOnce }, lane));
+    clients = endpoints.map((endpoint, i) => {
+      if (dialect === "centrifugo")
+        return new CentrifugoClient({ url, channel: `${name}${endpoint}`, endpoint, first }, observer);
+      const verdicts = dialect === "distributary";
+      const settings = { url: `${url}${name}${endpoint}`, endpoint, first, verdicts, token: tokens[i] };
+      return new Client(settings, observer);
+    });
+    await bringAll(atOnce);
+  },
+
+  /** Cuts every connection, and brings them back by position as `connect` brought them. */
+  async redial({ atOnce }: Pick<Connect, "atOnce">): Promise<void> {
+    for (const client of clients) client.cut();
+    live = 0;
+    await bringAll(atOnce);
   },
 
   /** From now on this interval is measured, which may lie ahead. */
@@ -167,7 +181,7 @@ const handlers = {
     const since = nowUs();
     for (const client of clients) client.cut();
     live = 0;
-    const back = async (client: Client) => {
+    const back = async (client: Subscriber) => {
       if (await bring(client)) recovered++;
       backMs.push((nowUs() - since) / 1_000);
     };

@@ -104,7 +104,7 @@ export async function startOrigins(
     topic,
     assignment: Array.from({ length: watched }, (_, i) => i),
     processes: 1,
-    verdicts: true,
+    dialect: "distributary",
     first: undefined,
   });
   const stop = () => Promise.all(deployment.origins.map((origin) => origin.stop()));

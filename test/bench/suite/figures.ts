@@ -16,14 +16,16 @@ const BEGIN = "<!-- figures: written by npm run bench:all -->";
 const END = "<!-- end of figures -->";
 
 export function writeFigures(results: Results): void {
+  writeBetween(BEGIN, END, figures(results));
+}
+
+/** Into README.md, between two marks that stand there. */
+export function writeBetween(begin: string, end: string, markdown: string): void {
   const readme = readFileSync(README, "utf8");
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error("README.md has lost the marks of its figures");
-  writeFileSync(
-    README,
-    `${readme.slice(0, begin + BEGIN.length)}\n${figures(results)}\n${readme.slice(end)}`,
-  );
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
+  if (from < 0 || to < from) throw new Error("README.md has lost the marks of its figures");
+  const before = readme.slice(0, from + begin.length);
+  writeFileSync(README, `${before}\n${markdown}\n${readme.slice(to)}`);
 }
 
 /** Markdown. Pure. */

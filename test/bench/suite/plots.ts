@@ -22,16 +22,19 @@ export const SYSTEM_TITLES: Readonly<Record<string, string>> = {
   "floor-uplink": "floor: shard → link → broadcast",
   "floor-feeds": "floor: broadcast alone",
   "floor-kafka": "floor: kafkajs → ws",
+  centrifugo: "Centrifugo",
 };
 
 const titleOf = ({ settings }: Result) => SYSTEM_TITLES[settings.system] ?? settings.system;
 
 export async function writePlots(results: Results): Promise<void> {
-  for (const [name, spec] of Object.entries(specs(results))) {
-    const view = new View(parse(compile(spec).spec), { renderer: "none" });
-    writeFileSync(join(FOLDER, `${name}.svg`), `${await view.toSVG()}\n`);
-    view.finalize();
-  }
+  for (const [name, spec] of Object.entries(specs(results))) await writePlot(name, spec);
+}
+
+export async function writePlot(name: string, spec: TopLevelSpec): Promise<void> {
+  const view = new View(parse(compile(spec).spec), { renderer: "none" });
+  writeFileSync(join(FOLDER, `${name}.svg`), `${await view.toSVG()}\n`);
+  view.finalize();
 }
 
 /** By the name of the file. A part that was not measured has no plot. */

@@ -24,8 +24,8 @@ export interface KafkaOptions {
   readonly old?: true | "oldest" | KafkaVersion;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
-  /** Listens on one more port, and advertises for it one where nobody listens. */
-  readonly misadvertised?: true;
+  /** Listens on one more port, and advertises for it one where nobody listens; or a name that only resolves elsewhere. */
+  readonly misadvertised?: "port" | "name";
   /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
   readonly proxies?: readonly number[];
   /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256 over TLS, as `config` says. */
@@ -33,6 +33,9 @@ export interface KafkaOptions {
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
+
+/** No resolver knows such a name (RFC 6761). */
+const INSIDE = "kafka.inside.invalid";
 
 export interface AddOptions {
   /** As `proxies` and `accountProxies` of a cluster. */
@@ -96,7 +99,7 @@ export class KafkaBroker {
     const security = secure && securityOf(folder, secured, certified);
     const misadvertised = options.misadvertised && {
       broker: `127.0.0.1:${broker}`,
-      advertised: `127.0.0.1:${advertised}`,
+      advertised: `${options.misadvertised === "name" ? INSIDE : "127.0.0.1"}:${advertised}`,
     };
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];

@@ -43,7 +43,7 @@ export function onOwnSocket({ url, path }: EndpointUrl, wanted: Wanted, settings
       if (state === "closed") publisher.end(CLOSED);
     },
     changed: (change) => receiver.emitConnection(change),
-    error: (error) => receiver.emit("error", error),
+    error: (error) => receiver.emit("error", withCause(error, path)),
   });
   const publisher = new Publisher(settings.clock, settings.publishing, {
     nextId: () => keeper.nextId,
@@ -56,6 +56,17 @@ export function onOwnSocket({ url, path }: EndpointUrl, wanted: Wanted, settings
   const subscription = new Subscription(receiver, { connection: () => keeper.change, close }, publisher);
   keeper.begin();
   return subscription;
+}
+
+/** Only canonical paths are dialled here: if an edge says that one was not, it was changed on the way (A3). */
+function withCause(error: ErrorBody, path: string): ErrorBody {
+  const { code, message } = error;
+  const isRespelled = code === "not_canonical" && message === `dial ${path}`;
+  // Of a path that is an endpoint's. What is added to it on the way, or not taken away, does the same.
+  if (!isRespelled && code !== "bad_upgrade") return error;
+  const added = isRespelled ? ", which was dialled" : "";
+  const cause = "the path came to the edge as another one: a proxy on the way changes paths";
+  return { ...error, message: `${message}${added}; ${cause}` };
 }
 
 function dialled(to: URL, { start, occupancy }: Receiver): string {

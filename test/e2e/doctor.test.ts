@@ -196,7 +196,7 @@ describeWithKafka("Kafka:", () => {
   beforeAll(async () => {
     kafka = await KafkaBroker.start({
       secure: true,
-      misadvertised: true,
+      misadvertised: "port",
       config: {
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",

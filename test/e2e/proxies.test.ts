@@ -101,14 +101,24 @@ async function subscribed(url: string): Promise<string> {
   }
 }
 
-/** Why a subscription doesn't open, as the client says within 10 s. */
+/** Why a subscription doesn't open, or has ended, as the client says within 10 s. */
 async function problemOf(url: string): Promise<{ readonly code: string; readonly message: string }> {
   const subscription = subscribe(url.replace("http", "ws"));
+  let error: { readonly code: string; readonly message: string } | undefined;
+  subscription.on("error", (told) => {
+    error = told;
+  });
   try {
-    return await eventually(() => subscription.connection.problem, `${url} has a problem`, 10_000);
+    return await eventually(() => error ?? subscription.connection.problem, `${url} has a problem`, 10_000);
   } finally {
     subscription.close();
   }
+}
+
+/** Another path of a key, if it has one: each of its bytes encoded, in lower case. Of dots a URL parser would take it away. */
+function otherSpelling(key: Uint8Array): string | undefined {
+  const text = Array.from(key, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+  return /^(%2e){0,2}$/.test(text) ? undefined : `/keys/${text}`;
 }
 
 function reasonAgainst(name: ProxyName): string | undefined {
@@ -209,7 +219,17 @@ function passes(url: () => string, { name, refuses, wrong }: Proxy): void {
       }
   });
 
-  test("[A3] another spelling is led to the key, below the same path", async () => {
+  test("[A3] keys of every kind are led to from another spelling, below the same path", async () => {
+    const found = [];
+    const expected = [];
+    for (const [kind, key] of passing) {
+      const path = otherSpelling(key);
+      if (path === undefined) continue;
+      found.push([kind, ...(await got(url(), path))]);
+      expected.push([kind, 200, hexOf(key), 1]);
+    }
+
+    expect(found).toEqual(expected);
     expect(await got(url(), "/keys/user:42")).toEqual([200, hexOf(utf8("user:42")), 1]);
     expect((await got(url(), "/")).slice(0, 1)).toEqual([200]);
   });
@@ -220,6 +240,13 @@ function passes(url: () => string, { name, refuses, wrong }: Proxy): void {
         expect(await got(url(), endpointPath("keys", key))).not.toEqual([200, hexOf(key), 0]);
         expect(await got(url(), base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
       }
+    });
+
+  // Caddy answers a subscribe as it does a GET, with an empty 200.
+  if (refuses.length > 0)
+    test(`the client says that ${name} doesn't let it through by the paths of those keys`, async () => {
+      for (const [, key] of refuses)
+        expect(await problemOf(url() + endpointPath("keys", key))).toMatchObject({ code: "not_an_edge" });
     });
 
   test("[W1] what is published arrives", async () => {
@@ -281,6 +308,29 @@ describeBehind("nginx", () => {
         ]),
       );
     });
+
+    test.each([
+      ["user:42", "not_canonical"],
+      ["a/b", "bad_upgrade"],
+    ])(
+      "the client says so of %s, and comes through in base64url and on a connection of many",
+      async (text, code) => {
+        const key = utf8(text);
+        const path = endpointPath("keys", key);
+        expect(await problemOf(url() + path)).toMatchObject({
+          code,
+          message: expect.stringContaining("a proxy on the way changes paths"),
+        });
+
+        expect(await subscribed(url() + base64Path({ topic: "keys", key }))).toBe(hexOf(key));
+        const client = new Client(url());
+        for await (const update of client.subscribe(path)) {
+          expect(update.text()).toBe(hexOf(key));
+          break;
+        }
+        client.close();
+      },
+    );
   });
 
   describe("that makes one slash of two,", () => {
@@ -296,6 +346,13 @@ describeBehind("nginx", () => {
         expect.arrayContaining(["wrong /a//b arrives as /a/b", "wrong /a%2F%2Fb arrives as /a/b"]),
       );
     });
+
+    test("the client says so", async () => {
+      expect(await problemOf(url() + endpointPath("keys", utf8("x//y")))).toMatchObject({
+        code: "bad_upgrade",
+        message: expect.stringContaining("a proxy on the way changes paths"),
+      });
+    });
   });
 
   describe("that takes its path away from what it asks for,", () => {
@@ -308,6 +365,11 @@ describeBehind("nginx", () => {
 
     test("doctor says that redirects lead astray", async () => {
       expect(await found(url())).toContain(`wrong redirects lead astray: ${elsewhere}/ leads to ${BASE}/$/`);
+    });
+
+    test("the client isn't harmed: it follows no redirects", async () => {
+      const key = utf8("AAPL");
+      expect(await subscribed(url() + endpointPath("keys", key))).toBe(hexOf(key));
     });
   });
 

@@ -12,6 +12,7 @@ const LONG = [
   "SIGSTOP of the active origin of 1 of 2 slices",
   "the same, while the origins before hang",
   "restart of a broker",
+  "broker added, another drained and removed, and back",
   "compaction while all origins are off",
   "compaction while the origin is off that then takes over",
   "compaction while origins are cut off from Kafka",

@@ -9,10 +9,11 @@ import { join } from "node:path";
 import type { Admin } from "kafkajs";
 import { eventually } from "../support/deadline.ts";
 import { newUplinkKey } from "../support/deployment.ts";
-import { KafkaBroker } from "../support/kafka-broker.ts";
+import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { heldBy } from "../support/leftovers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { Certificates } from "./certificates.ts";
+import { Cluster } from "./cluster.ts";
 import { type Crew, Crews } from "./crews.ts";
 import { EdgeProcess } from "./edge-process.ts";
 import { FakedClock } from "./faked-clock.ts";
@@ -75,8 +76,7 @@ export class Rig {
   readonly writers: ReadonlyMap<TopicName, Writer>;
   readonly population: Population;
   readonly publishers: Publishers;
-  readonly kafka: KafkaBroker;
-  readonly admin: Admin;
+  readonly cluster: Cluster;
   readonly topics: Topics;
   readonly edge: EdgeProcess;
   readonly crews: Crews;
@@ -87,7 +87,7 @@ export class Rig {
   readonly secret: Secret;
   /** Theirs, and the brokers' where they come in. */
   readonly certificates: Certificates;
-  readonly #links: Omit<Links, "uplinks">;
+  readonly #clients: readonly TcpProxy[];
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
   connectionsAtFirst = 0;
@@ -109,8 +109,7 @@ export class Rig {
 
   private constructor(settings: RigSettings, built: Parts, undo: Undo[]) {
     this.settings = settings;
-    this.kafka = built.kafka;
-    this.admin = built.admin;
+    this.cluster = built.cluster;
     this.topics = built.topics;
     this.edge = built.edge;
     this.crews = built.crews;
@@ -119,7 +118,7 @@ export class Rig {
     this.secret = built.secret;
     this.certificates = built.certificates;
     this.wrong = built.wrong;
-    this.#links = built.links;
+    this.#clients = built.clients;
     this.#undo = undo;
     const random = seeded(settings.seed);
     this.writers = new Map(
@@ -142,13 +141,25 @@ export class Rig {
     );
   }
 
+  get kafka(): KafkaBroker {
+    return this.cluster.kafka;
+  }
+
+  get admin(): Admin {
+    return this.cluster.admin;
+  }
+
   /** Those that are at work. */
   get origins(): readonly OriginProcess[] {
     return this.crews.atWork.origins;
   }
 
   get links(): Links {
-    return { ...this.#links, uplinks: this.crews.atWork.uplinks };
+    return {
+      brokers: this.cluster.proxies,
+      uplinks: this.crews.atWork.uplinks,
+      clients: this.#clients,
+    };
   }
 
   /** Of a record, by its number. Looks through all of them. */
@@ -222,10 +233,7 @@ export class Rig {
   }
 }
 
-/**
- * The proxies on each link: of every broker, those for origins without an account and then those for origins with one;
- * of every origin to the edge; and of clients to the edge.
- */
+/** The proxies on each link: of every broker that there is just now, of every origin to the edge, and of clients to the edge. */
 export interface Links {
   readonly brokers: readonly TcpProxy[];
   readonly uplinks: readonly TcpProxy[];
@@ -234,18 +242,9 @@ export interface Links {
 
 type Parts = Pick<
   Rig,
-  | "kafka"
-  | "admin"
-  | "topics"
-  | "edge"
-  | "crews"
-  | "originClock"
-  | "disks"
-  | "secret"
-  | "certificates"
-  | "wrong"
+  "cluster" | "topics" | "edge" | "crews" | "originClock" | "disks" | "secret" | "certificates" | "wrong"
 > & {
-  readonly links: Omit<Links, "uplinks">;
+  readonly clients: readonly TcpProxy[];
 };
 
 type Undo = () => unknown;
@@ -267,23 +266,13 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         return proxy;
       }),
     );
-  const [plain, accounts] = [await open(settings.brokers), await open(settings.brokers)];
-  const links = { brokers: [...plain, ...accounts], clients: await open(CLIENT_PROXIES) };
+  const clients = await open(CLIENT_PROXIES);
   /** One for each of two slices. */
   const uplinks = await open(2 * settings.origins);
   const certificates = new Certificates(folder);
-  const kafka = await KafkaBroker.start({
-    brokers: settings.brokers,
-    proxies: plain.map(({ port }) => port),
-    accountProxies: accounts.map(({ port }) => port),
-    config: { ...KAFKA_CONFIG, ...certificates.config },
-  });
-  undo.push(() => kafka.stop());
-  for (const [i, proxy] of plain.entries()) proxy.target = kafka.behindProxies[i];
-  for (const [i, proxy] of accounts.entries()) proxy.target = kafka.behindAccountProxies[i];
-  const admin = kafka.client().admin();
-  await admin.connect();
-  undo.push(() => admin.disconnect());
+  const cluster = await Cluster.start(settings.brokers, KAFKA_CONFIG, () => certificates.config);
+  undo.push(() => cluster.stop());
+  const { kafka, admin } = cluster;
   const secret = await Secret.set(kafka, join(folder, "password"));
   const topics = new Topics(kafka, admin);
   for (const topic of TOPIC_NAMES) await topics.create(topic);
@@ -303,7 +292,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     hear: (line) => settings.hear?.("edge", line),
   });
   undo.push(() => edge.kill());
-  for (const proxy of [...uplinks, ...links.clients]) proxy.target = edge.port;
+  for (const proxy of [...uplinks, ...clients]) proxy.target = edge.port;
   const publishSecret = randomBytes(32).toString("base64");
   const disks: (SmallDisk | string)[] = [];
   const wrong: string[] = [];
@@ -328,7 +317,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         ...(hasAccount && { ...secret.env, ...certificates.env }),
         INDEX_MAX_BYTES: String(INDEX_BYTES),
         PUBLISH_SECRET: publishSecret,
-        KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
+        KAFKA_BROKERS: cluster.bootstrap(hasAccount),
       };
       return new OriginProcess(name, join(folder, name), env, {
         hear: (line) => settings.hear?.(name, line),
@@ -338,7 +327,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     return { slices, origins, uplinks: used };
   };
   const crews = new Crews(edge, await crew(1), await crew(2));
-  return { links, kafka, admin, topics, edge, crews, originClock, disks, secret, certificates, wrong };
+  return { clients, cluster, topics, edge, crews, originClock, disks, secret, certificates, wrong };
 }
 
 export interface Target {

@@ -24,8 +24,8 @@ export interface KafkaOptions {
   readonly old?: true | "oldest" | KafkaVersion;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
-  /** Listens on one more port, and advertises for it one where nobody listens. */
-  readonly misadvertised?: true;
+  /** Listens on one more port, and advertises for it one where nobody listens; or a name that only resolves elsewhere. */
+  readonly misadvertised?: "port" | "name";
   /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
   readonly proxies?: readonly number[];
   /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256 over TLS, as `config` says. */
@@ -33,6 +33,9 @@ export interface KafkaOptions {
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
+
+/** No resolver knows such a name (RFC 6761). */
+const INSIDE = "kafka.inside.invalid";
 
 export interface AddOptions {
   /** As `proxies` and `accountProxies` of a cluster. */
@@ -96,7 +99,7 @@ export class KafkaBroker {
     const security = secure && securityOf(folder, secured, certified);
     const misadvertised = options.misadvertised && {
       broker: `127.0.0.1:${broker}`,
-      advertised: `127.0.0.1:${advertised}`,
+      advertised: `${options.misadvertised === "name" ? INSIDE : "127.0.0.1"}:${advertised}`,
     };
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];
@@ -183,35 +186,38 @@ export class KafkaBroker {
       ...(config && { config }),
     });
     this.#nodes.push(node);
-    await this.#format(node);
-    await this.#launch(node);
+    try {
+      await this.#format(node);
+      await this.#launch(node);
+    } catch (error) {
+      await end(node, "SIGKILL");
+      this.#forget(node);
+      throw error;
+    }
     return { id: node.id, behindProxy: node.proxied?.port, behindAccountProxy: node.accounts?.port };
   }
 
   /**
-   * Takes a broker that holds nothing any more out of the cluster, for good, or until it joins again. One that is a
-   * controller, too, goes on as such.
+   * Ends a broker that holds nothing any more and takes it out of the cluster: for good, or if it is one of the controllers, until it
+   * joins again.
    */
   async remove(id: number): Promise<void> {
     const node = this.#node(id);
     await end(node, "SIGTERM");
-    node.isBroker = false;
-    if (node.controllerPort !== undefined) {
-      this.#configure(node);
-      await this.#launch(node);
-    }
+    node.isMember = false;
     await unregister(this.brokers, id);
-    if (node.controllerPort !== undefined) return;
-    this.#nodes.splice(this.#nodes.indexOf(node), 1);
-    rmSync(node.folder, { recursive: true, force: true });
+    if (!this.mayJoin(id)) this.#forget(node);
   }
 
-  /** Has a controller that was a broker once be one again: it is known by the same number, and holds nothing. */
+  /** Whether one that was removed may join again: the others look for a controller that has its number. */
+  mayJoin(id: number): boolean {
+    return this.#nodes.some((node) => node.id === id && node.controllerPort !== undefined);
+  }
+
+  /** Has a controller that was removed be a broker again: it is known by the same number, and holds nothing. */
   async join(id: number): Promise<void> {
     const node = this.#node(id);
-    await end(node, "SIGTERM");
-    node.isBroker = true;
-    this.#configure(node);
+    node.isMember = true;
     await this.#launch(node);
   }
 
@@ -288,7 +294,12 @@ export class KafkaBroker {
   }
 
   get #brokers(): readonly Node[] {
-    return this.#nodes.filter(({ isBroker }) => isBroker);
+    return this.#nodes.filter(({ isMember }) => isMember);
+  }
+
+  #forget(node: Node): void {
+    this.#nodes.splice(this.#nodes.indexOf(node), 1);
+    rmSync(node.folder, { recursive: true, force: true });
   }
 
   #node(id: number): Node {
@@ -335,7 +346,7 @@ function nodeOf(folder: string, { id, port, config = {}, ...more }: NewNode): No
     port,
     folder: home,
     controllerPort: more.controllerPort,
-    isBroker: true,
+    isMember: true,
     config,
     proxied: more.proxied,
     accounts: more.accounts,

@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
@@ -47,11 +46,10 @@ export async function launch(node: Node, classpath: string, mayArchive: boolean)
     out.end();
     if (node.process === child) node.process = undefined;
   });
-  const answers = () => (node.isBroker ? answersAsBroker(node) : listens(node.controllerPort));
-  await eventually(() => node.process === undefined || answers(), `broker ${node.id} answers`, START_MS);
+  await eventually(() => node.process === undefined || answers(node), `broker ${node.id} answers`, START_MS);
 }
 
-async function answersAsBroker({ id, port }: Node): Promise<boolean> {
+async function answers({ id, port }: Node): Promise<boolean> {
   const brokers = [`127.0.0.1:${port}`];
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 } }).admin();
   try {
@@ -60,12 +58,6 @@ async function answersAsBroker({ id, port }: Node): Promise<boolean> {
   } finally {
     await admin.disconnect();
   }
-}
-
-async function listens(port = 0): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  await once(socket, "connect").finally(() => socket.destroy());
-  return true;
 }
 
 /** Resolves when it has ended; if it doesn't by itself, it is made to. */

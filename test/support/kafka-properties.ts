@@ -9,8 +9,8 @@ export interface Node {
   readonly folder: string;
   /** Undefined if it is a broker only. */
   readonly controllerPort: number | undefined;
-  /** Whether it is more than a controller. */
-  isBroker: boolean;
+  /** Whether it belongs to the cluster, or may only come back to it. */
+  isMember: boolean;
   /** Lines of server.properties of its own, which win over all others. */
   readonly config: Readonly<Record<string, string | number>>;
   /** One more port where it listens, and the port of the proxy that leads there. */
@@ -43,7 +43,7 @@ export const dataOf = ({ folder }: Pick<Node, "folder">) => join(folder, "data")
 
 /** The text of its server.properties. */
 export function properties(
-  { id, port, folder, controllerPort, isBroker, proxied, accounts, config: own }: Node,
+  { id, port, folder, controllerPort, proxied, accounts, config: own }: Node,
   { voters, zooKeeper, replicas, misadvertised, config }: Shared,
   secure = "",
 ): string {
@@ -60,7 +60,7 @@ export function properties(
       "org.apache.kafka.common.security.scram.ScramLoginModule required;",
   };
   const metadata = {
-    "process.roles": [...(isBroker ? ["broker"] : []), ...(controls ? ["controller"] : [])].join(),
+    "process.roles": controls ? "broker,controller" : "broker",
     "node.id": id,
     "controller.quorum.voters": voters,
     "controller.listener.names": "CONTROLLER",
@@ -73,13 +73,10 @@ export function properties(
   };
   return Object.entries({
     ...(zooKeeper === undefined ? metadata : inZooKeeper),
-    listeners: isBroker
-      ? `PLAINTEXT://127.0.0.1:${port}${controls ? `,${controller}` : ""}${lost("broker")}${behind("port")}${secure}`
-      : controller,
-    ...(isBroker &&
-      (misadvertised || proxied || accounts) && {
-        "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
-      }),
+    listeners: `PLAINTEXT://127.0.0.1:${port}${controls ? `,${controller}` : ""}${lost("broker")}${behind("port")}${secure}`,
+    ...((misadvertised || proxied || accounts) && {
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
+    }),
     "listener.security.protocol.map":
       "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_SSL,SECURE:SASL_SSL,MUTUAL:SSL",
     "log.dirs": dataOf({ folder }),

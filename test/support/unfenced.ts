@@ -37,3 +37,25 @@ export async function holdsUnfenced(
     await source.close();
   }
 }
+
+/** Publishes these to a topic of one partition, each when the one before has been acknowledged; returns where they are. */
+export async function publishedUnfenced(
+  brokers: readonly string[],
+  topic: string,
+  values: readonly string[],
+): Promise<number[]> {
+  const sink = new KafkaSink({ brokers, clientId: "test" }, { publishId: PUBLISH_ID });
+  const publisher = new Publisher({ sink, marker: new Marker([PUBLISH_SECRET]) });
+  const offsets: number[] = [];
+  try {
+    for (const value of values) {
+      const request = publishOf(topic, { value: Buffer.from(value) });
+      const answer = await publisher.publish({ ...request, id: { ...request.id, chosenBy: "edge" } });
+      expect(answer).toMatchObject({ position: expect.any(String), guarantee: "at-least-once" });
+      offsets.push(Number("position" in answer && answer.position.split(":")[1]));
+    }
+    return offsets;
+  } finally {
+    await publisher.close();
+  }
+}

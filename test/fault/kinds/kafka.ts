@@ -1,4 +1,5 @@
-/** Brokers that go, leaders that move, topics that change. */
+/** Brokers that go and come, leaders that move, topics that change. */
+import { eventually } from "../../support/deadline.ts";
 import { doneByOthers, NotInjected, needed } from "../not-injected.ts";
 import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
@@ -8,6 +9,21 @@ const anyBroker = ({ settings }: Rig, random: Random) => 1 + Math.floor(random()
 
 const oneBroker = ({ settings }: Rig) =>
   settings.brokers === 1 ? "there is one broker: nobody else could lead" : undefined;
+
+/** For those who have to catch up while other faults are at work as well. */
+const COME_MS = 150_000;
+
+/** What was acknowledged until now comes to everyone, from where its partitions are now. */
+async function allCome(rig: Rig, where: string): Promise<void> {
+  const due = rig.targets();
+  const late = () =>
+    due.filter((target) => !rig.isReached(target)).map(({ subscriber }) => subscriber.endpoint);
+  await eventually(
+    () => late().length === 0,
+    () => `${where} all that was written before comes, but of ${[...new Set(late())].join(", ")}`,
+    COME_MS,
+  ).catch((error: Error) => rig.wrong.push(error.message));
+}
 
 export const KAFKA: readonly Kind[] = [
   {
@@ -55,6 +71,31 @@ export const KAFKA: readonly Kind[] = [
         `broker ${first} leads ${topics.partitions.get("load")} partitions`,
         15_000,
       );
+    },
+  },
+  {
+    name: "broker added, another drained and removed, and back",
+    perTenMinutes: 4,
+    lastsMs: 30_000,
+    parts: ["brokers"],
+    missing: oneBroker,
+    inject: async (rig, random) => {
+      const { cluster, kafka } = rig;
+      const old = anyBroker(rig, random);
+      const added = await doneByOthers(cluster.add());
+      try {
+        await doneByOthers(cluster.drain(old, added));
+        try {
+          await doneByOthers(cluster.remove(old));
+          await allCome(rig, `while broker ${added} is there instead of ${old}`);
+        } finally {
+          await kafka.join(old);
+        }
+      } finally {
+        // However far it came: the next fault finds the brokers that there were.
+        await cluster.drain(added, old);
+        await cluster.remove(added);
+      }
     },
   },
   {

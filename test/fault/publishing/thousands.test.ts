@@ -30,6 +30,7 @@ const ON_THE_WAY = [
   "kill -9 of a broker",
   "restart of a broker",
   "leaders moved to another broker",
+  "broker added, another drained and removed, and back",
   "transaction open until committed or aborted or timed out",
 ];
 

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { withRenewal } from "../../../origin/kafka/credentials.ts";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
@@ -6,6 +8,7 @@ import type { Renewable } from "../../../origin/settings/renewable.ts";
 import { range } from "../../support/contract-records.ts";
 import { PAIRS } from "../../support/tls-pairs.ts";
 
+const ROOT = join(import.meta.dirname, "../../..");
 const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: "k1:host-7:0123456789abcdef0123456789abcdef" };
 const KAFKA = { KAFKA_BROKERS: "kafka-1:9092,[::1]:9093" };
 const CA = PAIRS[0].cert;
@@ -65,6 +68,32 @@ describe("settings of Kafka", () => {
     expect(problemsOf({ ...KAFKA, KAFKA_TLS: "off", KAFKA_TLS_NAME: "kafka.example" })).toEqual([
       expect.stringMatching(/^KAFKA_TLS_NAME is set, but KAFKA_TLS is off/),
     ]);
+  });
+
+  test("are those of the documents' examples of managed clouds", () => {
+    const text = readFileSync(join(ROOT, "docs/streams-and-settings.md"), "utf8");
+    const examples = Array.from(text.matchAll(/^```sh\n(KAFKA_BROKERS=[^`]+)^```/gm), ([, lines = ""]) =>
+      Object.fromEntries(
+        Array.from(lines.matchAll(/^(\w+)='?(.+?)'?$/gm), ([, name = "", value = ""]) => [name, value]),
+      ),
+    );
+    const files = { "/run/secrets/kafka": "the password", "/run/secrets/kafka-token": "a.b.c" };
+
+    expect(examples.map(({ KAFKA_SASL_MECHANISM }) => KAFKA_SASL_MECHANISM)).toEqual([
+      "plain",
+      "scram-sha-512",
+      "oauthbearer",
+      "plain",
+      "scram-sha-256",
+      "plain",
+    ]);
+    for (const env of examples)
+      expect(kafkaOf(env, files)).toMatchObject({
+        brokers: [env.KAFKA_BROKERS],
+        tls: {},
+        sasl: { mechanism: env.KAFKA_SASL_MECHANISM },
+      });
+    expect(kafkaOf(examples[3] ?? {}, files)?.sasl).toMatchObject({ username: "$ConnectionString" });
   });
 
   test.each(["plain", "scram-sha-256", "scram-sha-512"])("%s has an account", (mechanism) => {

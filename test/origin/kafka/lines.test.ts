@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import type { Admin, Kafka } from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { examineKafka } from "../../../origin/doctor/kafka.ts";
 import type { Limits } from "../../../origin/kafka/settings.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
 import { isAvailable } from "../../../origin/source/source.ts";
+import { readStreams } from "../../../shared/config/streams.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { Dials } from "../../support/dials.ts";
@@ -32,7 +34,7 @@ describeWithKafka("a line to a broker that is", () => {
 
   beforeAll(async () => {
     proxy = await TcpProxy.open();
-    kafka = await KafkaBroker.start({ proxies: [proxy.port] });
+    kafka = await KafkaBroker.start({ proxies: [proxy.port], misadvertised: "name" });
     proxy.target = kafka.behindProxies[0];
     client = kafka.client();
     admin = client.admin();
@@ -109,6 +111,33 @@ describeWithKafka("a line to a broker that is", () => {
     } finally {
       await setQuotas(kafka.brokers, [CLIENT], { request_percentage: undefined });
     }
+  });
+
+  test("advertised by a name that only resolves elsewhere fails by that name, which doctor says too", async () => {
+    const topic = await newTopic(1);
+    const { broker = "", advertised = "" } = kafka.misadvertised ?? {};
+    const settings = { brokers: [broker], clientId: CLIENT };
+    source = new KafkaSource(settings);
+
+    const described = await source.describe(topic);
+
+    expect(described).toMatchObject([
+      { partition: 0, unavailable: expect.stringContaining(advertised.split(":", 1).join()) },
+    ]);
+    const read = readStreams({ streams: { [topic]: { title: topic, subscribe: "public" } } });
+    const said: string[] = [];
+    for await (const { verdict, says, todo } of examineKafka(
+      settings,
+      read.ok ? read.streams : undefined,
+      "test",
+    ))
+      said.push(`${verdict} ${says} → ${todo}`);
+    expect(said.slice(0, 2)).toEqual([
+      expect.stringMatching(/^ok answers/),
+      expect.stringMatching(
+        /^wrong this name can't be resolved here .* → correct the broker's advertised\.listeners/,
+      ),
+    ]);
   });
 
   test("throttled, and cut again and again meanwhile, is read on", { timeout: 180_000 }, async () => {

@@ -13,8 +13,9 @@ import { JavaProducers } from "../../support/kafka-producer.ts";
 import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
 import { ifLong } from "../../support/long.ts";
 import { partitionsOf, Reading } from "../../support/reading.ts";
+import { recordsIn, valuesOf } from "../../support/sink-contract.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
-import { holdsUnfenced } from "../../support/unfenced.ts";
+import { holdsUnfenced, publishedUnfenced } from "../../support/unfenced.ts";
 import { describeWithKafkaOf } from "../../support/with-kafka.ts";
 
 interface Old {
@@ -91,6 +92,26 @@ function reads({ version, as, ids, unfenced }: Old): void {
 
     await holdsUnfenced(kafka.brokers, topic, "the broker has no DescribeTransactions");
   });
+
+  test.runIf(unfenced)(
+    "a stranger's open transaction holds up no publish there, and no record is lost",
+    async () => {
+      const topic = `beside-${randomUUID()}`;
+      await createTopic(admin, topic, 1, {}, 1);
+      const open = await producers.open({ "transactional.id": randomUUID() });
+      await open.begin();
+      await open.send(topic, [recordOf(0, "a stranger's")]);
+
+      const offsets = await publishedUnfenced(kafka.brokers, topic, ["one", "two"]);
+      await open.commit();
+
+      expect(offsets).toEqual([1, 2]);
+      const source = newSource();
+      const records = await recordsIn(source, topic);
+      expect(valuesOf(records)).toEqual(["a stranger's", "one", "two"]);
+      await source.close();
+    },
+  );
 
   const CREATED = 1_600_000_000_000;
   test.each([

@@ -3,16 +3,23 @@ import { afterAll, beforeAll } from "vitest";
 import { KafkaSink } from "../../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
 import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
+import { type KafkaVersion, OLD_VERSION, OLDEST_VERSION } from "../../support/kafka-classpath.ts";
 import { createTopic, deleteTopic } from "../../support/kafka-topics.ts";
+import { ifLong } from "../../support/long.ts";
 import { type ContractSink, describeSinkContract } from "../../support/sink-contract.ts";
-import { describeWithKafka, describeWithOldestKafka } from "../../support/with-kafka.ts";
+import { describeWithKafka, describeWithKafkaOf } from "../../support/with-kafka.ts";
 
 const BOUNDS = { "message.max.bytes": 1024 * 1024 };
 
 describeWithKafka("a real Kafka:", () => holds("Kafka", { config: BOUNDS }));
-await describeWithOldestKafka("a real Kafka of old:", () =>
-  holds("Kafka 3.1", { old: "oldest", config: { ...BOUNDS, "inter.broker.protocol.version": "3.1" } }),
-);
+const OLD: readonly KafkaVersion[] = [OLDEST_VERSION, ...ifLong<KafkaVersion>(OLD_VERSION, "3.0.2")];
+for (const old of OLD)
+  await describeWithKafkaOf(old, `a real Kafka of old, ${old}:`, () =>
+    holds(`Kafka ${old}`, {
+      old,
+      config: { ...BOUNDS, "inter.broker.protocol.version": old.split(".", 2).join(".") },
+    }),
+  );
 
 function holds(name: string, options: KafkaOptions): void {
   let kafka: KafkaBroker;

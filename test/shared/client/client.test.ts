@@ -376,6 +376,27 @@ test("a subscribe that is never answered is tried on another connection", () => 
   expect(transport.dialled).toHaveLength(2);
 });
 
+describe("a path that came to the edge as another one", () => {
+  const errorAfter = (reason: string, code: number) => {
+    const { subscription } = begin();
+    const messages: string[] = [];
+    subscription.on("error", ({ message }) => messages.push(message));
+    transport.socket.open().drop(code, reason);
+    return messages.join();
+  };
+
+  test.each([
+    [`not_canonical: dial ${path}`, 4511],
+    ["bad_upgrade: no WebSocket is served here", 4512],
+  ])("[A3] %s: a proxy is named", (reason, code) => {
+    expect(errorAfter(reason, code)).toContain("a proxy on the way changes paths");
+  });
+
+  test("[A3] is not blamed on a proxy if the edge names yet another one", () => {
+    expect(errorAfter("not_canonical: dial /other/key", 4511)).toBe("dial /other/key");
+  });
+});
+
 describe("an address that the edge refuses", () => {
   const problem = (code: string, retry = false) => ({ code, message: "", retry });
 

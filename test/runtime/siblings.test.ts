@@ -53,7 +53,12 @@ describe.each([true, false])("each listens itself: %s", (sharesPort) => {
     };
     const file = join(folder, `${number}.json`);
     writeFileSync(file, JSON.stringify(settings));
-    const begun = runOnNode(file, {}, () => {}, (child) => switchboard.join(number, child));
+    const begun = runOnNode(
+      file,
+      {},
+      () => {},
+      (child) => switchboard.join(number, child),
+    );
     running[number] = begun;
     expect(await begun.listening).toBe(port);
   };

@@ -2,6 +2,8 @@
  * The origin's publishing by itself, beside bare producers, and beside trouble with another partition: without edge and index.
  */
 
+import { BrokerConnection } from "../../../origin/kafka/connection.ts";
+import { metadataRequest } from "../../../origin/kafka/requests.ts";
 import { eventually } from "../../support/deadline.ts";
 import type { KafkaBroker } from "../../support/kafka-broker.ts";
 import { createPlacedTopic } from "../../support/kafka-topics.ts";
@@ -125,13 +127,16 @@ export async function leaderlessRounds(rounds: number, seconds: number): Promise
   const cluster = await startKafka({ brokers: 3 });
   const writer = new LoadProcess<WriterHandlers>(script("writer"));
   const admin = cluster.client().admin();
+  const [first = ""] = cluster.brokers;
+  const [host = "", port] = first.split(":");
+  const asked = new BrokerConnection({ brokers: [first], clientId: "bench" }, { host, port: Number(port) });
   const topic = "leaderless";
   const [[broker = Number.NaN] = []] = BESIDE_REPLICAS;
   const led = (isLed: boolean) =>
     eventually(
       async () => {
-        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-        const found = topics[0]?.partitions.find(({ partitionId }) => partitionId === OTHERS_PARTITION);
+        const { topics } = await asked.send(metadataRequest(topic));
+        const found = topics[0]?.partitions.find(({ partition }) => partition === OTHERS_PARTITION);
         return found !== undefined && found.leader >= 0 === isLed;
       },
       isLed ? "a leader" : "no leader",
@@ -142,7 +147,7 @@ export async function leaderlessRounds(rounds: number, seconds: number): Promise
   try {
     await admin.connect();
     await createPlacedTopic(admin, topic, BESIDE_REPLICAS, { "min.insync.replicas": "1" });
-    await writer.ask("open", { broker: cluster.brokers[0] ?? "", topic });
+    await writer.ask("open", { broker: first, topic });
     await paced(WARM_UP_S);
     const measured: BesideRound[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -156,6 +161,7 @@ export async function leaderlessRounds(rounds: number, seconds: number): Promise
     }
     return measured;
   } finally {
+    asked.close();
     await admin.disconnect();
     await writer.stop();
     await cluster.stop();

@@ -4,40 +4,25 @@
  * befalls all alike.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { SCORES } from "../../examples/leaderboard/aggregator.ts";
 import { readSettings } from "../../shared/node/settings.ts";
 import { Deployment } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
-import { createTopic } from "../support/kafka-topics.ts";
-import { Latencies } from "./histogram.ts";
 import { NoKafka, startKafka } from "./kafka.ts";
 import { interruptOnSignal, isInterrupted, LoadProcess } from "./load/rpc.ts";
 import { cpuUs, descendants } from "./proc.ts";
+import { askedRounds, besideRounds, leaderlessRounds, WRITER, writerRounds } from "./publish/alone.ts";
 import { contentsOf } from "./publish/batches.ts";
 import type { ClientsHandlers, Heard } from "./publish/clients.ts";
-import {
-  type AskedRound,
-  type BesideRound,
-  figures,
-  type PathRound,
-  playersLine,
-  type WriterRound,
-} from "./publish/figures.ts";
+import { figures, type PathRound, playersLine } from "./publish/figures.ts";
+import { BYTES, newTopic, PACED, say, script, summaryOf } from "./publish/parts.ts";
 import type { PlayersHandlers } from "./publish/players.ts";
 import type { ProducerHandlers } from "./publish/producer.ts";
-import type { ShardHandlers } from "./publish/shard.ts";
-import { OTHERS_PARTITION, type WriterHandlers } from "./publish/writer.ts";
 import { OWN_OBJECTS } from "./systems.ts";
 
-const BYTES = 200;
-const WRITER = { count: 20_000, bytes: BYTES, underWay: 500 };
 /** A partition remembers 200,000 publishes, and takes no more. */
 const MOST_ROUNDS = 8;
 const CLIENTS = { clients: 64, keys: 1_000, watched: 16 };
-const PACED = { bytes: BYTES, perSecond: 200 };
-const BESIDE_PARTITIONS = 3;
-const TRANSACTION_SPARE_S = 60;
 const PLAYERS = { connections: 2_000, partitions: 8 };
 const MOST_PLAYERS = 200_000;
 const PUBLISH_SECRET = "a secret of the bench of 32 bytes or more";
@@ -85,119 +70,15 @@ async function run(rounds: number, seconds: number, isAlone: boolean): Promise<v
   try {
     const alone = await writerRounds(kafka, rounds);
     const asked = await askedRounds(kafka, rounds);
-    const beside = await besideRounds(kafka, rounds, seconds);
+    const transaction = await besideRounds(kafka, rounds, seconds);
     const paths: (readonly [partitions: number, rounds: readonly PathRound[]])[] = [];
     for (const partitions of isAlone ? [] : [1, 3])
       paths.push([partitions, await pathRounds(kafka, partitions, rounds, seconds)]);
+    const leaderless = await leaderlessRounds(rounds, seconds);
+    const beside = { transaction, leaderless };
     process.stdout.write(`${figures(alone, asked, beside, paths, { ...WRITER, ...CLIENTS, ...PACED })}\n`);
   } finally {
     await kafka.stop();
-  }
-}
-
-async function newTopic(kafka: KafkaBroker, name: string, partitions: number): Promise<string> {
-  const admin = kafka.client().admin();
-  await admin.connect();
-  await createTopic(admin, name, partitions);
-  await admin.disconnect();
-  return name;
-}
-
-function script(name: string): string {
-  return join(import.meta.dirname, `publish/${name}.ts`);
-}
-
-/** The origin's publishing by itself, and the producer with batches as large as it had. */
-async function writerRounds(kafka: KafkaBroker, rounds: number): Promise<WriterRound[]> {
-  say("the origin's publishing by itself");
-  const [broker = ""] = kafka.brokers;
-  const writer = new LoadProcess<WriterHandlers>(script("writer"));
-  const producer = new LoadProcess<ProducerHandlers>(script("producer"));
-  try {
-    await writer.ask("open", { broker, topic: await newTopic(kafka, "alone", 1) });
-    await producer.ask("open", { broker, topic: await newTopic(kafka, "floor", 1) });
-    const measured: WriterRound[] = [];
-    // The first is to warm up.
-    for (let round = 0; round <= rounds; round++) {
-      const own = await writer.ask("burst", WRITER);
-      const perBatch = own.count / own.batches;
-      const floor = await producer.ask("burst", { ...WRITER, perBatch });
-      if (round > 0) measured.push({ own, floor, perBatch });
-    }
-    return measured;
-  } finally {
-    await Promise.all([writer.stop(), producer.stop()]);
-  }
-}
-
-/** The same, asked by what plays a shard; and the producer, asked in the same way, with the batches that come of it. */
-async function askedRounds(kafka: KafkaBroker, rounds: number): Promise<AskedRound[]> {
-  say("asked over a WebSocket");
-  const [broker = ""] = kafka.brokers;
-  const topics = { own: await newTopic(kafka, "asked", 1), floor: await newTopic(kafka, "asked-floor", 1) };
-  const own = new LoadProcess<WriterHandlers>(script("writer"));
-  const floor = new LoadProcess<ProducerHandlers>(script("producer"));
-  const shards = { own: newShard(), floor: newShard() };
-  const burst = async (which: keyof AskedRound) => {
-    const used = () => (which === "own" ? own.ask("used", undefined) : floor.ask("used", undefined));
-    const before = await used();
-    const wallUs = await shards[which].ask("burst", { ...WRITER, topic: topics[which] });
-    const after = await used();
-    const { count } = WRITER;
-    return { count, wallUs, cpuUs: after.cpuUs - before.cpuUs, batches: after.batches - before.batches };
-  };
-  try {
-    await own.ask("open", { broker, topic: topics.own });
-    await own.ask("dial", await shards.own.ask("listen", undefined));
-    await floor.ask("open", { broker, topic: topics.floor });
-    await floor.ask("dial", await shards.floor.ask("listen", undefined));
-    const measured: AskedRound[] = [];
-    // The first is to warm up.
-    for (let round = 0; round <= rounds; round++) {
-      const one = { own: await burst("own"), floor: await burst("floor") };
-      if (round > 0) measured.push(one);
-    }
-    return measured;
-  } finally {
-    await Promise.all([own, floor, shards.own, shards.floor].map((process) => process.stop()));
-  }
-}
-
-function newShard(): LoadProcess<ShardHandlers> {
-  return new LoadProcess<ShardHandlers>(script("shard"));
-}
-
-/** The origin's publishing by itself, while another one's transaction is open on a partition of the same topic, and without. */
-async function besideRounds(kafka: KafkaBroker, rounds: number, seconds: number): Promise<BesideRound[]> {
-  say("beside another one's open transaction");
-  const [broker = ""] = kafka.brokers;
-  const topic = await newTopic(kafka, "beside", BESIDE_PARTITIONS);
-  const writer = new LoadProcess<WriterHandlers>(script("writer"));
-  const other = kafka.client().producer({
-    ...{ transactionalId: "other", maxInFlightRequests: 1, idempotent: true },
-    // It shall be ended by nobody but the bench.
-    transactionTimeout: (seconds + TRANSACTION_SPARE_S) * 1_000,
-  });
-  const paced = async () =>
-    summaryOf(await writer.ask("paced", { ...PACED, seconds, partitions: BESIDE_PARTITIONS }));
-  try {
-    await writer.ask("open", { broker, topic });
-    await other.connect();
-    await paced();
-    const measured: BesideRound[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const without = await paced();
-      const transaction = await other.transaction();
-      await transaction.send({ topic, messages: [{ partition: OTHERS_PARTITION, value: "open" }] });
-      const beside = await paced();
-      // It was open all the time: one that Kafka has ended can't be committed.
-      await transaction.commit();
-      measured.push({ without, beside });
-    }
-    return measured;
-  } finally {
-    await other.disconnect();
-    await writer.stop();
   }
 }
 
@@ -300,16 +181,6 @@ async function play(count: number, perSecond: number): Promise<void> {
 
 function latenciesOf({ acknowledged, delivered }: Heard) {
   return { acknowledged: summaryOf(acknowledged), delivered: summaryOf(delivered) };
-}
-
-function summaryOf(encoded: string) {
-  const latencies = new Latencies();
-  latencies.add(encoded);
-  return latencies.summary();
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 function fail(problem: string, code: 1 | 2 = 2): void {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Latency } from "../histogram.ts";
 import { figures, median, type PathRound } from "./figures.ts";
 
+const NO_TROUBLE = { transaction: [], leaderless: [] };
 const LOADS = { underWay: 500, clients: 64, perSecond: 200, bytes: 200 };
 const use = (cpuUs: number) => ({ count: 1_000, cpuUs, wallUs: 100_000 });
 const latency = (p50: number): Latency => ({
@@ -19,7 +20,7 @@ test("each figure is the median of its rounds, and a ratio that of the rounds' o
     floor: use(1_000 * (i === 1 ? 10 : 6)),
     perBatch: 250,
   }));
-  expect(figures(alone, [], [], [], LOADS)).toContain(
+  expect(figures(alone, [], NO_TROUBLE, [], LOADS)).toContain(
     "| the origin's publishing by itself | 13.0 | 2.00 | 10,000 | 250 |\n| bare idempotent producer | 6.00 | 1 | 10,000 | the same |",
   );
 });
@@ -30,7 +31,7 @@ test("what was asked over a WebSocket has rows of its own, with the ratio to a p
     own: { ...use(21_000), batches: 10 },
     floor: { ...use(14_000), batches: 20 },
   };
-  const text = figures([alone], [asked], [], [], LOADS);
+  const text = figures([alone], [asked], NO_TROUBLE, [], LOADS);
   expect(text).toContain("asked over a WebSocket | 21.0 | 1.50 | 10,000 | 100 |");
   expect(text).toContain("asked and answering in the same way | 14.0 | 1 | 10,000 | 50.0 |");
 });
@@ -47,7 +48,7 @@ test("of the whole path there are costs and latencies for each number of partiti
     floorPaced: latency(2),
   };
   const alone = { own: use(12_000), floor: use(6_000), perBatch: 250 };
-  const text = figures([alone], [], [], [[3, [round]]], LOADS);
+  const text = figures([alone], [], NO_TROUBLE, [[3, [round]]], LOADS);
   expect(text).toContain("| 3 partitions | 3,000 | 1,000 | 300 | 60.0 | 10.0 | 9.00 |");
   expect(text).toContain("| 3 partitions, 200/s: to the acknowledgement | 4.00 | 8.00 | 12.0 |");
   expect(text).toContain("| the same rate, bare producer | 2.00 | 4.00 | 6.00 |");
@@ -56,7 +57,10 @@ test("of the whole path there are costs and latencies for each number of partiti
 test("beside another one's trouble there are latencies with it and without", () => {
   const alone = { own: use(12_000), floor: use(6_000), perBatch: 250 };
   const rounds = [1, 3, 2].map((ms) => ({ without: latency(ms), beside: latency(2 * ms) }));
-  const text = figures([alone], [], rounds, [], LOADS);
+  const leaderless = rounds.map(({ beside }) => ({ without: beside, beside: latency(7) }));
+  const text = figures([alone], [], { transaction: rounds, leaderless }, [], LOADS);
   expect(text).toContain("200/s to 2 of 3 partitions | 2.00 | 4.00 | 6.00 |");
   expect(text).toContain("transaction is open on the third | 4.00 | 8.00 | 12.0 |");
+  expect(text).toContain("of three brokers, 200/s to 2 of 3 partitions | 4.00 | 8.00 | 12.0 |");
+  expect(text).toContain("nobody leads the third | 7.00 | 14.0 | 21.0 |");
 });

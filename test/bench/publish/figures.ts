@@ -21,10 +21,16 @@ interface Asked extends Use {
   readonly batches: number;
 }
 
-/** The origin's publishing by itself, to some partitions: beside another one's open transaction on one more, and without. */
+/** The origin's publishing by itself, to some partitions: beside trouble with one more, and without. */
 export interface BesideRound {
   readonly without: Latency;
   readonly beside: Latency;
+}
+
+/** What the trouble is: another one's open transaction on one broker, or, of three brokers, that nobody leads the partition. */
+export interface Beside {
+  readonly transaction: readonly BesideRound[];
+  readonly leaderless: readonly BesideRound[];
 }
 
 interface Latencies {
@@ -64,12 +70,12 @@ export function median(numbers: readonly number[]): number {
 export function figures(
   alone: readonly WriterRound[],
   asked: readonly AskedRound[],
-  beside: readonly BesideRound[],
+  beside: Beside,
   paths: readonly (readonly [partitions: number, rounds: readonly PathRound[]])[],
   loads: Loads,
 ): string {
   const parts = [writerTable(alone, asked, loads)];
-  if (beside.length > 0) parts.push(besideTable(beside, loads));
+  if (beside.transaction.length > 0) parts.push(besideTable(beside, loads));
   if (paths.length > 0) parts.push(pathTable(paths, loads), latencyTable(paths, loads));
   return parts.join("\n\n");
 }
@@ -177,17 +183,29 @@ const latencyRow = (name: string, latencies: readonly Latency[]) => [
   ...(["p50", "p95", "p99"] as const).map((of) => short(median(latencies.map((one) => one[of])))),
 ];
 
-function besideTable(rounds: readonly BesideRound[], { perSecond }: Loads): string {
+function besideTable({ transaction, leaderless }: Beside, { perSecond }: Loads): string {
+  const rows = (rounds: readonly BesideRound[], usually: string, then: string) => [
+    latencyRow(
+      usually,
+      rounds.map(({ without }) => without),
+    ),
+    latencyRow(
+      then,
+      rounds.map(({ beside }) => beside),
+    ),
+  ];
   return table(
     ["ms to the acknowledgement", "median", "p95", "p99"],
     [
-      latencyRow(
+      ...rows(
+        transaction,
         `the origin's publishing by itself, ${perSecond}/s to 2 of 3 partitions`,
-        rounds.map(({ without }) => without),
-      ),
-      latencyRow(
         "the same, while another one's transaction is open on the third",
-        rounds.map(({ beside }) => beside),
+      ),
+      ...rows(
+        leaderless,
+        `of three brokers, ${perSecond}/s to 2 of 3 partitions`,
+        "the same, while nobody leads the third",
       ),
     ],
   );

@@ -27,8 +27,13 @@ export interface WriterUse extends Use {
   readonly batches: number;
 }
 
-/** Another one's trouble is with this partition. */
+/** Another one's trouble is with this partition, or it has no leader. */
 export const OTHERS_PARTITION = 0;
+/** One in so many publishes is followed by one to that. */
+export const OTHERS_EVERY = 10;
+/** As long as an edge waits for it, and as long as it is to be written. */
+const OTHERS_WITHIN_MS = 9_000;
+const OTHERS_WRITTEN_MS = 8_000;
 
 export interface PacedBeside extends Paced {
   readonly partitions: number;
@@ -76,6 +81,11 @@ function publishOf(bytes: number, keys: readonly Buffer[] = KEYS): TopicPublish 
   };
 }
 
+function inTime(publish: TopicPublish): TopicPublish {
+  const deadline = performance.now() + OTHERS_WITHIN_MS;
+  return { ...publish, deadline, until: Date.now() + OTHERS_WRITTEN_MS };
+}
+
 async function publishOne(publish: TopicPublish): Promise<void> {
   const result = await publisher?.publish(publish);
   if (result === undefined || "error" in result) throw new Error(`not published: ${JSON.stringify(result)}`);
@@ -100,9 +110,10 @@ const handlers = {
     return { ...used.end(count), batches: batches - before };
   },
 
-  /** By a schedule that waits for nobody, to all partitions but one. Latencies from when each was due. */
+  /** By a schedule that waits for nobody, to all partitions but one, and some to that. Latencies of the former, from when each was due. */
   async paced({ bytes, perSecond, seconds, partitions }: PacedBeside): Promise<string> {
-    const keys = KEYS.filter((key) => partitionOf(key, partitions) !== OTHERS_PARTITION);
+    const isOthers = (key: Buffer) => partitionOf(key, partitions) === OTHERS_PARTITION;
+    const [keys, others] = [KEYS.filter((key) => !isOthers(key)), KEYS.filter(isOthers)];
     const latencies = new Latencies();
     const from = nowUs();
     const underWay: Promise<void>[] = [];
@@ -110,6 +121,8 @@ const handlers = {
       const at = from + (i / perSecond) * 1e6;
       await sleepUntil(at);
       underWay.push(publishOne(publishOf(bytes, keys)).then(() => latencies.record(nowUs() - at)));
+      // What becomes of it is not the question.
+      if (i % OTHERS_EVERY === 0) void publisher?.publish(inTime(publishOf(bytes, others)));
     }
     await Promise.all(underWay);
     return latencies.encode();

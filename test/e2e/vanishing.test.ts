@@ -13,14 +13,16 @@ import { descendants } from "../support/product.ts";
 import { RawConnection } from "../support/raw-connection.ts";
 
 const PER_SECOND = 200;
-const CONNECTIONS = LONG ? 200 * 180 : 1_000;
+/** The first has the runtime take what it keeps then: what is made once, and what so many at a time need. */
+const ROUNDS = LONG ? 3 : 2;
+const CONNECTIONS = LONG ? 200 * 60 : 1_000;
 /** At a time: memory that more took at once isn't given back. */
 const AT_ONCE = 500;
 const EACH = 20;
 const PATHS = Array.from({ length: 400 }, (_, i) => pathOf("t", `key-${i}`));
 /** Of each of workerd's two isolates: what many had left behind wouldn't fit. A relay with nobody takes a few of these. */
 const HEAP_MEGABYTES = 64;
-/** More than that, over what a thousand of them had left, isn't the runtime's garbage. */
+/** More than that, over what the first round had left, isn't the runtime's garbage. */
 const GROWTH_MEGABYTES = 64;
 /** An endpoint that nobody follows is detached after 30 s (L5). */
 const STILL_MS = 60_000;
@@ -99,13 +101,16 @@ async function emptied(): Promise<Held> {
 
 let before: Held;
 
-test(`[M11] [L5] [L13] of ${CONNECTIONS} connections of ${EACH} endpoints that vanish, ${PER_SECOND} a second, nothing is left`, async () => {
+test(`[M11] [L5] [L13] of ${ROUNDS} times ${CONNECTIONS} connections of ${EACH} endpoints that vanish, ${PER_SECOND} a second, nothing is left`, async () => {
   before = held();
-  // What is made once, and what so many at a time take, which the runtime doesn't give back.
-  await crowd(1_000, 0);
-  const warm = await emptied();
-  await crowd(CONNECTIONS, 10_000);
-  const after = await emptied();
+  const rounds: Held[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await crowd(CONNECTIONS, round * CONNECTIONS);
+    rounds.push(await emptied());
+  }
+  const megabytes = rounds.map(({ residentMegabytes }) => residentMegabytes).join(", ");
+  console.info(`workerd had ${before.residentMegabytes} MB, then ${megabytes}`);
+  const [warm = before, after = before] = [rounds[0], rounds.at(-1)];
 
   expect(after.connections.length).toBeLessThanOrEqual(before.connections.length);
   expect(after.reset - warm.reset).toBe(0);
@@ -122,6 +127,6 @@ test(`[M11] [L5] [L13] of ${CONNECTIONS} connections of ${EACH} endpoints that v
   expect(client.violations).toEqual([]);
   client.close();
   figure(
-    `${CONNECTIONS} connections that vanished, ${PER_SECOND} a second: workerd has ${after.residentMegabytes} MB, ${warm.residentMegabytes} MB before, and ${after.descriptors} descriptors, ${warm.descriptors} before`,
+    `${ROUNDS} times ${CONNECTIONS} connections that vanished, ${PER_SECOND} a second: workerd has ${megabytes} MB after each, and ${after.descriptors} descriptors, ${warm.descriptors} after the first`,
   );
 }, 900_000);

@@ -61,7 +61,8 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       () => allCame(waiting, hasVerdict),
       () => {
         const [first, ...others] = waiting.filter((one) => !hasVerdict(one));
-        return `every subscriber has a verdict; ${first?.name} of ${first?.endpoint} has none, nor have ${others.length} others`;
+        const closes = JSON.stringify(Object.fromEntries(first?.closes ?? []));
+        return `every subscriber has a verdict; ${first?.name} of ${first?.endpoint} has none and was closed by ${closes}, nor have ${others.length} others`;
       },
       VERDICT_MS,
     );

@@ -23,6 +23,8 @@ export interface ConnectionsPlan {
 }
 
 const MOST_OF_ONE = 1_000;
+/** Between two connections that dial first: thousands of subscribes at once are no fault that is meant. */
+const DIAL_MS = 10;
 /** Of so many endpoints of a connection one comes and goes. */
 const WANDERS = 5;
 
@@ -111,6 +113,7 @@ export class Population {
         edge: edgeAt(proxies[i % proxies.length]?.port),
         endpoints: i === 0 && quiet.length > each ? quiet : own,
         random: this.#random,
+        firstAfterMs: i * DIAL_MS,
         wanders: WANDERS,
         heard: (happening) => this.heard(happening),
         written: this.#written,

@@ -26,6 +26,8 @@ export interface ResumingConnectionSettings extends Omit<FollowerSettings, "from
   readonly edge: string;
   readonly endpoints: readonly string[];
   readonly random: Random;
+  /** When it dials first, in milliseconds from now: at once unless it is told. */
+  readonly firstAfterMs?: number;
   /** Each that many of its endpoints has one that comes and goes. */
   readonly wanders: number;
   /** Hears what the edge said that it must not. */
@@ -54,6 +56,7 @@ export class ResumingConnection {
     this.#settings = settings;
     this.#socket = new ResumingSocket({
       random,
+      firstAfterMs: settings.firstAfterMs,
       url: () => `${edge}/$/connect?client=${name}`,
       opened: () => this.#opened(),
       frame: (frame) => this.#take(frame),

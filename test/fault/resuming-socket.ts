@@ -9,14 +9,19 @@ import type { Random } from "./random.ts";
 /** Shorter than people would have it, so that a run sees many. */
 const BACKOFF = { baseMs: 100, maxMs: 2_000 };
 const LOOK_MS = 500;
-/** Asks whether the other end is there when nothing was heard for so long, and gives it up after that. */
-const QUIET_MS = 1_500;
-const DEAD_MS = 4_000;
-const CONNECT_MS = 3_000;
+/**
+ * Asks whether the other end is there when nothing was heard for so many looks, and gives it up after that; and one that doesn't
+ * let it in. In looks, not in time: what has come is read between two looks, however late this process is.
+ */
+const QUIET_LOOKS = 3;
+const DEAD_LOOKS = 8;
+const CONNECT_LOOKS = 6;
 const PING = '{"ping":1}';
 
 export interface ResumingSocketPorts {
   readonly random: Random;
+  /** When it dials first, in milliseconds from now. */
+  readonly firstAfterMs?: number | undefined;
   /** It dials now, and where. */
   url(): string;
   opened(): void;
@@ -33,18 +38,18 @@ export class ResumingSocket {
   readonly #ports: ResumingSocketPorts;
   #socket: WebSocket | undefined;
   #attempt = 0;
-  #heardAt = 0;
+  /** Since something was heard, or it was dialled. */
+  #looks = 0;
   #retry: NodeJS.Timeout | undefined;
   readonly #look: NodeJS.Timeout;
   #closed = false;
   #isAway = false;
 
-  /** Dials at once. */
   constructor(ports: ResumingSocketPorts) {
     this.#ports = ports;
     this.#look = setInterval(() => this.#watch(), LOOK_MS);
     // Whoever makes it has it before it is asked for anything.
-    this.#retry = setTimeout(() => this.#dial());
+    this.#retry = setTimeout(() => this.#dial(), ports.firstAfterMs);
   }
 
   get isOpen(): boolean {
@@ -90,19 +95,17 @@ export class ResumingSocket {
   }
 
   #dial(): void {
-    const socket = new WebSocket(this.#ports.url(), ["distributary.v1"], {
-      perMessageDeflate: false,
-      handshakeTimeout: CONNECT_MS,
-    });
+    const socket = new WebSocket(this.#ports.url(), ["distributary.v1"], { perMessageDeflate: false });
     this.#socket = socket;
+    this.#looks = 0;
     socket.on("open", () => {
-      this.#heardAt = performance.now();
+      this.#looks = 0;
       socket.send(PING);
       this.#ports.opened();
     });
     socket.on("message", (data: Buffer) => {
       if (socket !== this.#socket) return;
-      this.#heardAt = performance.now();
+      this.#looks = 0;
       for (const frame of data.toString("utf8").split("\u001e")) this.#ports.frame(JSON.parse(frame));
     });
     socket.on("error", () => {});
@@ -122,9 +125,13 @@ export class ResumingSocket {
 
   #watch(): void {
     const socket = this.#socket;
-    if (socket?.readyState !== WebSocket.OPEN || socket.isPaused) return;
-    const silentMs = performance.now() - this.#heardAt;
-    if (silentMs > DEAD_MS || this.#ports.isOverdue()) socket.terminate();
-    else if (silentMs > QUIET_MS) socket.send(PING);
+    if (socket === undefined || socket.isPaused) return;
+    const { CONNECTING, OPEN } = WebSocket;
+    if (socket.readyState !== CONNECTING && socket.readyState !== OPEN) return;
+    this.#looks++;
+    const isOpen = socket.readyState === OPEN;
+    const isDead = this.#looks > (isOpen ? DEAD_LOOKS : CONNECT_LOOKS);
+    if (isDead || (isOpen && this.#ports.isOverdue())) socket.terminate();
+    else if (isOpen && this.#looks > QUIET_LOOKS) socket.send(PING);
   }
 }

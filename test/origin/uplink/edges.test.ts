@@ -178,7 +178,12 @@ test("[D5] all edges at one address are dialled, each as an edge of its own, and
   start([at(one), at(other)]);
   const [address, names] = [one.url.origin, () => edges.facts().map(({ edge }) => edge)];
   await origin.recorded.until("uplink_open", 5);
-  expect(one.uplinks.map(({ edge, shard }) => `${edge}/${shard}`).sort()).toEqual(["0/0", "0/1", "1/0", "1/1"]);
+  expect(one.uplinks.map(({ edge, shard }) => `${edge}/${shard}`).sort()).toEqual([
+    "0/0",
+    "0/1",
+    "1/0",
+    "1/1",
+  ]);
   expect(new Set(names())).toEqual(new Set([address, `${address}#1`, other.url.origin]));
 
   one.edges = 3;

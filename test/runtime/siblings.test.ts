@@ -123,6 +123,35 @@ describe.each([true, false])("each listens itself: %s", (sharesPort) => {
       }
   });
 
+  test("what is said before an upgrade is answered arrives there, too, wherever the connection is by then", async () => {
+    const frame = (text: string) => Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0, ...Buffer.from(text)]);
+    const head = [
+      ...["Host: x", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+      `Sec-WebSocket-Key: ${Buffer.alloc(16).toString("base64")}`,
+    ].join("\r\n");
+    for (let i = 0; i < 30; i++) {
+      const to = i % COUNT;
+      const connection = createConnection({ host: "127.0.0.1", port, noDelay: true });
+      connection.write(`GET /?to=${to} HTTP/1.1\r\n${head}\r\n\r\n`);
+      connection.write(frame("a"));
+      const said = ["b", "c", "d", "e"];
+      const talking = setInterval(() => {
+        const text = said.shift();
+        if (text !== undefined) connection.write(frame(text));
+      }, 1);
+      let heard = "";
+      for await (const chunk of connection) {
+        heard += chunk;
+        if (heard.endsWith(`${to} e`)) break;
+      }
+      clearInterval(talking);
+      const [, ...frames] = heard.split("\r\n\r\n");
+      expect(frames.join("").match(/\d \w/g)).toEqual(
+        ["a", "b", "c", "d", "e"].map((text) => `${to} ${text}`),
+      );
+    }
+  });
+
   test("a request that comes in pieces, and ends its half of the connection, is answered", async () => {
     for (let i = 0; i < COUNT; i++) {
       const connection = createConnection({ host: "127.0.0.1", port });

@@ -8,6 +8,7 @@ import { TIME_LIMITS } from "../time-limits.ts";
 import { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 import type { Answer, Passed, PassedOn, Place, Question } from "./passed.ts";
+import { stopReading } from "./stop-reading.ts";
 
 export interface SiblingPorts {
   send(message: Passed, connection?: Socket): void;
@@ -56,10 +57,13 @@ export class Siblings {
     this.askedBinding = { number, count, others: new Map() };
   }
 
-  /** Hands a connection over, of which so much has been read. */
-  passOn(to: number, connection: Socket, read: Buffer): void {
+  /** Hands a connection over, of which so much has been taken. */
+  passOn(to: number, connection: Socket, taken: Buffer): void {
     const from = this.#place.number;
-    this.#ports.send({ kind: "connection", from, to, read: read.toString("base64") }, connection);
+    const more: Buffer | null = connection.read();
+    stopReading(connection);
+    const read = Buffer.concat(more === null ? [taken] : [taken, more]).toString("base64");
+    this.#ports.send({ kind: "connection", from, to, read }, connection);
   }
 
   hear(said: Passed, connection: Socket | undefined): void {

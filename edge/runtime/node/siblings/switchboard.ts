@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Accepted, Answer, Listening, Passed } from "./passed.ts";
+import { stopReading } from "./stop-reading.ts";
 
 /** As long as an edge isn't there. */
 const AWAY = 503;
@@ -19,6 +20,7 @@ export class Switchboard {
   join(number: number, edge: ChildProcess): void {
     edge.on("message", (message, handle) => {
       const said = message as Passed | Listening;
+      if (handle !== undefined) stopReading(handle as Socket);
       if (said.kind === "listening") this.#edges.set(number, edge);
       else this.#carry(said, handle as Socket | undefined);
     });

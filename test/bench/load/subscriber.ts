@@ -69,7 +69,13 @@ export abstract class Subscriber implements Listener {
     try {
       this.read(bytes, isText);
     } catch (error) {
-      this.violated(error instanceof Error ? error.message : String(error));
+      const problem = error instanceof Error ? error.message : String(error);
+      const failed = this.#failed;
+      if (failed === undefined) return this.violated(problem);
+      // Nobody would come after a refusal.
+      this.#live = this.#failed = undefined;
+      this.cut();
+      failed(new Error(problem));
     }
   }
 

@@ -1,6 +1,5 @@
 /** The real Centrifugo between a real Kafka and the bench's clients, if CENTRIFUGO names its program. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { KafkaBroker } from "../../support/kafka-broker.ts";
 import { Bench } from "../bench.ts";
 import { startKafka } from "../kafka.ts";
 import { BASE } from "../suite/context.ts";
@@ -29,18 +28,19 @@ test("the topic is the namespace of its keys' channels, and has a history", () =
 const missing = process.env.CENTRIFUGO ? "" : " (skipped: CENTRIFUGO doesn't name its program)";
 
 describe.skipIf(missing !== "")(`Centrifugo${missing}`, () => {
-  let kafka: KafkaBroker;
+  const started: { stop(): Promise<void> }[] = [];
   let bench: Bench;
 
   beforeAll(async () => {
-    kafka = await startKafka();
+    const kafka = await startKafka();
+    started.push(kafka);
     const load = { endpoints: 10, clients: 60, popularity: "even", json: true } as const;
     bench = await Bench.start({ ...BASE, ...load, system: "centrifugo" }, kafka, () => {});
+    started.push(bench);
   });
 
   afterAll(async () => {
-    await bench.stop();
-    await kafka.stop();
+    for (const one of started.toReversed()) await one.stop();
   });
 
   test("every update that is due is measured, none is lost and none comes twice, also after all were cut and came back", async () => {

@@ -53,6 +53,7 @@ export function centrifugoConfig({ topic, brokers, group, port }: Reading) {
           history_size: 100,
           history_ttl: "3600s",
           force_recovery: true,
+          allow_subscribe_for_client: true,
           allow_subscribe_for_anonymous: true,
         },
       ],

@@ -51,14 +51,37 @@ export interface BatchHeader {
   readonly to: number;
 }
 
-/** Where to fetch next: after the last whole batch, whether or not its records remain. */
-export function readTo(answer: Buffer, from: Reached): Reached {
+/** Where to fetch next: after the last whole batch, whether or not its records remain; `from` itself if there is none. */
+export function wholeTo(answer: Buffer, from: Reached): Reached {
   let next = from;
   for (const { lastOffset, leaderEpoch } of batches(answer))
     if (lastOffset >= next.offset) next = { offset: lastOffset + 1, leaderEpoch };
-  // A broker gives at least one that is whole, or nothing.
-  if (next === from && answer.length > 0) throw new WireError("there is no whole batch in an answer");
   return next;
+}
+
+/** The same of a broker that gives at least one that is whole, or nothing. Throws WireError. */
+export function readTo(answer: Buffer, from: Reached): Reached {
+  const next = wholeTo(answer, from);
+  if (next === from && answer.length > 0) throw new WireError(NONE_WHOLE);
+  return next;
+}
+
+const NONE_WHOLE = "there is no whole batch in an answer";
+/** Of an answer with one batch, packed: Kafka's own bounds for one are far below. */
+const MOST_BYTES = 128 * 1024 * 1024;
+
+/**
+ * How many bytes to ask for after an answer without a whole batch of those that were wanted. Kafka gives at least one, however
+ * little was asked for. Other logs cut that, too, or begin with earlier ones, where their index knows a place.
+ * Throws WireError if more would be no help.
+ * @param asked how many were asked for, if it was more than usual
+ */
+export function wantedBytes(answer: Buffer, asked = 0): number {
+  let end = 0;
+  while (end + LENGTH_END <= answer.length) end += LENGTH_END + Math.max(0, answer.readInt32BE(end + 8));
+  const wanted = Math.max(end, 2 * answer.length);
+  if (answer.length < asked || wanted > MOST_BYTES) throw new WireError(NONE_WHOLE);
+  return wanted;
 }
 
 /**

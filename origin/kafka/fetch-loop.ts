@@ -2,14 +2,20 @@
 
 import { turns } from "../reading/turns.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
-import { isOlder, type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
+import { isOlder, type Reached, UNKNOWN_EPOCH, wantedBytes, wholeTo } from "./batch-headers.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
 import { partsOf } from "./record-batches.ts";
-import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
+import {
+  type Fetched,
+  type FetchFrom,
+  KAFKA_ERROR,
+  type PartitionMetadata,
+  type TopicMetadata,
+} from "./requests.ts";
 import { epochIn, ownIdOf } from "./topic-epoch.ts";
 import { WireError } from "./wire.ts";
 
@@ -38,6 +44,8 @@ export class FetchLoop {
   readonly #alive: () => void;
   /** Where the partition is fetched from, while that is known. */
   #place: Place | undefined;
+  /** How much is asked for at once, if it is more than usual: of logs that cut even the first batch. */
+  #leastBytes: number | undefined;
   /** What is held back, as was told last. */
   #heldBack = 0;
 
@@ -62,7 +70,12 @@ export class FetchLoop {
       let next: Reached;
       try {
         fetched = await coming;
-        next = this.#decoding(() => readTo(fetched.records, at));
+        next = this.#decoding(() => wholeTo(fetched.records, at));
+        if (next === at && fetched.records.length > 0) {
+          this.#leastBytes = this.#decoding(() => wantedBytes(fetched.records, this.#leastBytes));
+          coming = this.#fetch(at, "flowing");
+          continue;
+        }
       } catch (error) {
         if (this.#signal.aborted) return;
         throw error;
@@ -112,7 +125,10 @@ export class FetchLoop {
       try {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
-        const from = { topic, topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
+        const from: FetchFrom = {
+          ...{ topic, topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch },
+          leastBytes: this.#leastBytes,
+        };
         const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal, alive);
         const isOther = () => isOlder(fetched.records, { offset, leaderEpoch }, leader);
         if (fetched.diverging || this.#decoding(isOther))

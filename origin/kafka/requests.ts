@@ -207,6 +207,8 @@ export interface FetchFrom {
   readonly leaderEpoch: number;
   /** In which the record before `offset` was written; -1 if that isn't known. */
   readonly lastEpoch: number;
+  /** How many bytes are asked for, where that is more than usual. */
+  readonly leastBytes?: number | undefined;
 }
 
 export interface Fetched {
@@ -262,7 +264,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       writer
         .int32(bounds.waitMs)
         .int32(1)
-        .int32(bounds.maxBytes)
+        .int32(Math.max(bounds.maxBytes, ...from.map(({ leastBytes = 0 }) => leastBytes)))
         .int8(bounds.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED);
       if (version >= 7) writer.int32(0).int32(-1); // no fetch session
       // The order of partitions is the order in which they may fill the answer, so each is by itself.
@@ -293,13 +295,13 @@ function fetchFrom(writer: ApiWriter, one: FetchFrom, maxBytes: number): void {
   if (version >= BY_ID.Fetch) writer.uuid(one.topicId ?? NO_ID);
   else writer.string(one.topic);
   writer
-    .array([one], ({ partition, offset, leaderEpoch, lastEpoch }) => {
+    .array([one], ({ partition, offset, leaderEpoch, lastEpoch, leastBytes = 0 }) => {
       writer.int32(partition);
       if (version >= 9) writer.int32(leaderEpoch);
       writer.int64(offset);
       if (version >= 12) writer.int32(lastEpoch);
       if (version >= 5) writer.int64(-1); // where a follower's log starts
-      writer.int32(maxBytes).tags();
+      writer.int32(Math.max(maxBytes, leastBytes)).tags();
     })
     .tags();
 }

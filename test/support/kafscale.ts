@@ -1,7 +1,8 @@
 /**
  * A stand-in for Kafscale, a log on object storage, as far as its source and docs/protocol.md tell (github.com/KafScale/platform):
  * Metadata 0–12, Produce 0–9, Fetch 11–13, ListOffsets 0–4, DescribeConfigs 4, and nothing for transactions. A topic's id is made
- * of its name. Of each partition of a Fetch it waits for records, one after the other. Of a time it tells the log's end. It asks
+ * of its name. What it answers begins where its index knows a place, and is cut where the bytes that were asked for end. Of each
+ * partition of a Fetch it waits for records, one after the other. Of a time it tells the log's end. It asks
  * nobody who they are. What it holds is in memory.
  */
 import { createHash } from "node:crypto";
@@ -296,7 +297,10 @@ export class Kafscale {
 
 const idOf = (topic: string) => createHash("sha256").update(topic).digest().subarray(0, 16);
 
-/** Whole batches from the one on that holds the offset; at least one, if there is one. */
+/** Of so many batches its index knows one place. */
+const INDEX_EVERY = 3;
+
+/** From a place that its index knows, at or before the offset, and cut where the bytes that were asked for end. */
 function batchesFrom({ batches }: Partition, offset: number, maxBytes: number): Buffer {
   let low = 0;
   for (let high = batches.length; low < high; ) {
@@ -304,14 +308,16 @@ function batchesFrom({ batches }: Partition, offset: number, maxBytes: number): 
     if ((batches[middle]?.next ?? 0) <= offset) low = middle + 1;
     else high = middle;
   }
+  // What is at its end is still in its buffer, batch by batch.
+  const from = low === batches.length ? low : low - (low % INDEX_EVERY);
   const found: Buffer[] = [];
   let size = 0;
-  for (const { bytes } of batches.slice(low)) {
-    if (size > 0 && size + bytes.length > maxBytes) break;
+  for (const { bytes } of batches.slice(from)) {
+    if (size >= maxBytes) break;
     found.push(bytes);
     size += bytes.length;
   }
-  return Buffer.concat(found);
+  return Buffer.concat(found).subarray(0, maxBytes);
 }
 
 function apiVersions(writer: ApiWriter): void {

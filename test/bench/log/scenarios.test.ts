@@ -1,8 +1,11 @@
 /** The scenarios on a stand-in for a log on object storage, and what their reports say. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Kafscale } from "../../support/kafscale.ts";
+import { ifLong } from "../../support/long.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
 import { type Log, play } from "./play.ts";
 import { consume, described } from "./reading.ts";
+import { runScenarios } from "./run.ts";
 import { healthIn } from "./s3-health.ts";
 import { type Played, partsOf, SCENARIO_NAMES, type ScenarioName, template } from "./scenarios.ts";
 
@@ -59,6 +62,25 @@ test.each(SCENARIO_NAMES)("%s is played, and each record comes once and in order
   expect(kafscale.strangers).toEqual([]);
 });
 
+for (const names of ifLong<readonly ScenarioName[]>(SCENARIO_NAMES))
+  describeWithKafka("a Kafka of the bench's own", () => {
+    test("plays them all, and restarts between", { timeout: 300_000 }, async () => {
+      const reports: string[] = [];
+      const wanted = { names, load: LOAD, brokers: undefined, metricsUrl: undefined };
+
+      expect(
+        await runScenarios(
+          wanted,
+          () => {},
+          (report) => reports.push(report),
+        ),
+      ).toBe(true);
+
+      expect(reports).toHaveLength(names.flatMap((name) => partsOf(name, LOAD)).length);
+      expect(reports.join("\n")).toMatch(/restarted in [\d.]+ s/);
+    });
+  });
+
 test("sizes, partitions and consumers are those that are published", () => {
   expect(partsOf("sizes", LOAD).map(({ bytes }) => bytes)).toEqual([1_024, 10_240, 102_400]);
   expect(partsOf("partitions", LOAD).map(({ partitions }) => partitions)).toEqual([1, 3, 6, 12]);
@@ -102,6 +124,6 @@ test("a record that doesn't come is told of", async () => {
 test("the health of S3 is what a log's metrics say of it", () => {
   const metrics = '# HELP x\nkafscale_s3_latency_ms_avg 12.5\nkafscale_s3_error_rate{op="get"} 0\nother 1\n';
 
-  expect(healthIn(metrics)).toBe("latency_ms_avg 12.5, error_rate 0");
+  expect(healthIn(metrics)).toBe("latency_ms_avg 12.5, error_rate (get) 0");
   expect(healthIn("other 1\n")).toBe("its metrics tell nothing of S3");
 });

@@ -101,6 +101,27 @@ describe("Kafscale's stand-in:", () => {
     expect(read.digest("hex")).toBe(produced.digest("hex"));
   });
 
+  test("batches that it cuts, since they are larger than what is asked for, or follow others in its index, are read whole", async () => {
+    const topic = newTopic();
+    // The first answers are of up to 64 KiB.
+    const sizes = [100, 60_000, 200_000, 1_500_000, 10, 70_000, 30_000, 30_000, 40_000, 3_000_000, 1];
+    produce(
+      topic,
+      sizes.map((size, i) => recordOf(0, String.fromCharCode(97 + i).repeat(size))),
+    );
+
+    await withSource(async (source) => {
+      for (const from of [0, 4, 8, 10]) {
+        const [info] = await partitionsOf(source, topic);
+        const reading = new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
+        await reading.reaches(sizes.length);
+        await reading.stop();
+        expect(reading.offsets).toEqual(range(from, sizes.length));
+        expect(reading.records.map(({ value }) => value?.length)).toEqual(sizes.slice(from));
+      }
+    });
+  });
+
   test("it isn't asked for what it doesn't have; what it lacks is told", async () => {
     const told = new Set<string>();
     const source = new KafkaSource(settings((what) => told.add(what)));

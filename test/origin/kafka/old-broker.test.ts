@@ -7,6 +7,7 @@ import { type Admin, CompressionTypes, type Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
 import { range, recordOf } from "../../support/contract-records.ts";
+import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type KafkaVersion, OLD_VERSION, OLDEST_VERSION } from "../../support/kafka-classpath.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
@@ -107,7 +108,11 @@ function reads({ version, as, ids, unfenced }: Old): void {
 
       expect(offsets).toEqual([1, 2]);
       const source = newSource();
-      const records = await recordsIn(source, topic);
+      // A commit is answered before its mark is written.
+      const records = await eventually(async () => {
+        const found = await recordsIn(source, topic);
+        return found.length > 0 && found;
+      }, "the transaction is over");
       expect(valuesOf(records)).toEqual(["a stranger's", "one", "two"]);
       await source.close();
     },

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readTo } from "../../../origin/kafka/batch-headers.ts";
+import { readTo, wantedBytes } from "../../../origin/kafka/batch-headers.ts";
 import { Memory } from "../../../origin/kafka/memory.ts";
 import type { Part } from "../../../origin/kafka/parts.ts";
 import { partsOf } from "../../../origin/kafka/record-batches.ts";
@@ -282,6 +282,31 @@ describe("record batches", () => {
     const answer = batchOf(0, ["a"]).subarray(0, -1);
 
     expect(() => readTo(answer, { offset: 0, leaderEpoch: -1 })).toThrow(WireError);
+  });
+
+  describe("of a log that cuts what it answers even within the first batch, so much more is asked for", () => {
+    const [first, second] = [batchOf(0, ["a"]), batchOf(1, ["b".repeat(200)])];
+
+    test("that the batch that was cut is whole", () => {
+      expect(wantedBytes(second.subarray(0, 20))).toBe(second.length);
+      expect(wantedBytes(Buffer.concat([first, second]).subarray(0, -1))).toBeGreaterThan(
+        first.length + second.length,
+      );
+    });
+
+    test("that it gets on, if nothing was cut, or not even a length has come", () => {
+      expect(wantedBytes(first)).toBe(2 * first.length);
+      expect(wantedBytes(first.subarray(0, 7))).toBe(14);
+    });
+
+    test("unless it gave less than it was asked for, or a length is none", () => {
+      expect(() => wantedBytes(first.subarray(0, 30), 31)).toThrow(WireError);
+      const bad = Buffer.from(first);
+      bad.writeInt32BE(0x7fffffff, 8);
+      expect(() => wantedBytes(bad)).toThrow(WireError);
+      bad.writeInt32BE(-1, 8);
+      expect(() => wantedBytes(bad, bad.length + 1)).toThrow(WireError);
+    });
   });
 
   test("what lies before a damaged batch of the same answer is read", async () => {

@@ -1,5 +1,5 @@
 /** Updates as they are handed to whoever subscribed. */
-import type { Header, Update, Value } from "../protocol/frame.ts";
+import { type Header, parsedJson, type Update, type Value } from "../protocol/frame.ts";
 import { formatPosition, type Position } from "../protocol/position.ts";
 
 const encoder = new TextEncoder();
@@ -48,7 +48,7 @@ export class ReceivedUpdate {
 
   /** The value parsed; undefined if it isn't JSON. Numbers lose what JavaScript's don't hold: see text(). */
   json(): unknown {
-    return this.value.kind === "json" ? JSON.parse(this.value.text) : undefined;
+    return this.value.kind === "json" ? parsedJson(this.value) : undefined;
   }
 
   /** The bytes that were produced; undefined for a tombstone, and for a value too large to travel. */

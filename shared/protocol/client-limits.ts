@@ -4,6 +4,8 @@ export const CLIENT_LIMITS = {
   keyBytes: 1_024,
   /** A record whose value is larger is announced, but its value does not travel. */
   valueBytes: 8 * 1024 * 1024,
+  /** How deep arrays and objects of a value may lie in one another; JSON that is deeper is text. */
+  jsonDepth: 128,
   /** Components of a position that a client may say, and of one that it is told because of what it named. */
   positionComponents: 64,
   /** One message of a subscriber. */

@@ -51,7 +51,7 @@ interface Head {
   readonly s?: string;
 }
 
-const encoder = new TextEncoder();
+const encoder = /* @__PURE__ */ new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The string that bytes stand for in UTF-8, a byte order mark included; undefined if they are none. */
@@ -108,29 +108,54 @@ export type Decoded<T> =
 
 /** Reads one frame whole; a frame that isn't an update is a problem, not an exception. */
 export function decodeUpdate(frame: Frame): Decoded<Update> {
-  return decode(frame, isJson);
+  return decode(frame, ParsedJson.of);
 }
 
 /** For whoever has it of an origin, which has looked at the value: that is not looked at again. */
 export function decodeTrusted(frame: Frame): Decoded<Update> {
-  return decode(frame, () => true);
+  return decode(frame, (text) => ({ kind: "json", text }));
 }
 
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+type JsonValue = Extract<Value, { readonly kind: "json" }>;
+
+/** A value that was parsed to see whether it is JSON, which most receivers want parsed. */
+class ParsedJson implements JsonValue {
+  readonly kind = "json";
+  readonly text: string;
+  #parsed: { readonly value: unknown } | undefined;
+
+  static of(this: void, text: string): ParsedJson | undefined {
+    try {
+      return new ParsedJson(text, JSON.parse(text));
+    } catch {
+      return undefined;
+    }
+  }
+
+  private constructor(text: string, value: unknown) {
+    this.text = text;
+    this.#parsed = { value };
+  }
+
+  /** Parsed anew each time but the first, since whoever has it may change it. */
+  take(): unknown {
+    const { value } = this.#parsed ?? { value: JSON.parse(this.text) };
+    this.#parsed = undefined;
+    return value;
   }
 }
 
-function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Update> {
+/** What a value that is JSON stands for; one's own to change. */
+export function parsedJson(value: JsonValue): unknown {
+  return value instanceof ParsedJson ? value.take() : JSON.parse(value.text);
+}
+
+function decode(frame: Frame, readJson: (text: string) => JsonValue | undefined): Decoded<Update> {
   const parts = split(frame);
   if (parts === undefined) return { ok: false, problem: "not an update frame" };
   const header = parseHeader(parts.head);
   if (header === undefined) return { ok: false, problem: "malformed header of an update frame" };
-  const value = readValue(header, parts, isValue);
+  const value = readValue(header, parts, readJson);
   if (value === undefined) return { ok: false, problem: "an update frame needs exactly one value" };
   const component = parseComponent(header.p);
   if (component === undefined) return { ok: false, problem: "malformed position in an update frame" };
@@ -216,11 +241,16 @@ function isHead(head: object): head is Head {
 const isCount = (value: unknown) =>
   value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
 
-function readValue(header: Head, parts: Parts, isValue: (json: string) => boolean): Value | undefined {
+function readValue(
+  header: Head,
+  parts: Parts,
+  readJson: (text: string) => JsonValue | undefined,
+): Value | undefined {
   const values: Value[] = [];
   if (parts.json !== undefined) {
-    if (!isValue(parts.json)) return undefined;
-    values.push({ kind: "json", text: parts.json });
+    const json = readJson(parts.json);
+    if (json === undefined) return undefined;
+    values.push(json);
   }
   if (header.s !== undefined) values.push({ kind: "text", text: header.s });
   if (header.d) values.push({ kind: "tombstone" });
@@ -245,7 +275,7 @@ export interface Routing extends Chained {
 const ROUTING = /^\{"e":"(\/[^"]*)","p":"([A-Za-z0-9_.-]{1,32}):([0-9]{1,16})"(?:,"q":([0-9]{1,16}))?[,}]/;
 
 /** For what is read of a head, which is ASCII; what may follow is for the receiver to judge. */
-const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const lenient = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
 /** For hops that pass frames on: trusts that an origin encoded it. undefined if it isn't an update. */
 export function routingOf(frame: Frame): Routing | undefined {

@@ -1,8 +1,8 @@
 /**
- * Whether bytes are a JSON text by RFC 8259 that nests no deeper than LIMITS.jsonDepth (F3). Reads each byte once and makes
+ * Whether bytes are a JSON text by RFC 8259 that nests no deeper than CLIENT_LIMITS.jsonDepth (F3). Reads each byte once and makes
  * nothing of it: whoever writes a record chooses how much a parser would build from it.
  */
-import { LIMITS } from "./limits.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -18,7 +18,7 @@ const BRACE = 0x7b;
 const CLOSES = 2;
 
 /** What is open, outermost first: BRACKET or BRACE. */
-const open = new Uint8Array(LIMITS.jsonDepth);
+const open = /* @__PURE__ */ new Uint8Array(CLIENT_LIMITS.jsonDepth);
 const NO_JSON = -1;
 
 /** `bytes` must be UTF-8. */

@@ -5,8 +5,6 @@ export const LIMITS = {
   ...CLIENT_LIMITS,
   /** One frame of an update; a record that would make a larger one travels without its headers or its value. */
   frameBytes: 16 * 1024 * 1024,
-  /** How deep arrays and objects of a value may lie in one another; JSON that is deeper is text. */
-  jsonDepth: 128,
   /** An answer to a question holds a value as it was produced if it is larger, or none if the question is brief. */
   questionValueBytes: 16 * 1024,
   /** No log's end is further: at a million records a second that would take 142 years (U17). */

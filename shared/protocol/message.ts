@@ -11,7 +11,7 @@ export const SEPARATOR = "\u001e";
 export type Message = string | Uint8Array<ArrayBuffer>;
 
 export function splitText(message: string): string[] {
-  return message.split(SEPARATOR);
+  return message.includes(SEPARATOR) ? message.split(SEPARATOR) : [message];
 }
 
 const LENGTH = new TextEncoder().encode(',"n":');

@@ -17,6 +17,7 @@ export type Statement =
 
 /** Messages, in the order of the statements. */
 export function encodeStatements(statements: readonly Statement[]): string[] {
+  if (statements.length === 0) return [];
   const messages: string[] = [];
   let list: string[] = [];
   let size = 0;

@@ -7,6 +7,8 @@ export interface RawValue {
   readonly kind: "json" | "text" | "bytes";
   /** Character for character, JSON too; undefined if the value is no text. */
   text(): string | undefined;
+  /** Parsed, each time anew; undefined if it isn't JSON. */
+  json(): unknown;
   bytes(): Uint8Array;
 }
 
@@ -31,7 +33,7 @@ export interface Reading<T> {
 
 /** JSON parsed; other text as a string, and what is no text as bytes. */
 const anything: Codec<unknown> = {
-  decode: (raw) => (raw.kind === "json" ? JSON.parse(raw.text() ?? "") : (raw.text() ?? raw.bytes())),
+  decode: (raw) => (raw.kind === "json" ? raw.json() : (raw.text() ?? raw.bytes())),
 };
 
 /** The text of a value, whatever it means. */

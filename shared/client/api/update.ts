@@ -110,6 +110,7 @@ class LazyUpdate<T> {
     return {
       kind: value.kind,
       text: () => received.text(),
+      json: () => received.json(),
       bytes: () => received.bytes() ?? new Uint8Array(),
     };
   }

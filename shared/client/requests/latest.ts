@@ -91,7 +91,8 @@ function rawOf(type: string, body: Uint8Array): RawValue {
   const kind = type.startsWith("application/json") ? "json" : type.startsWith("text/") ? "text" : "bytes";
   // A byte order mark is part of what was produced.
   const text = kind === "bytes" ? undefined : new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
-  return { kind, text: () => text, bytes: () => body };
+  const json = () => (kind === "json" ? JSON.parse(text ?? "") : undefined);
+  return { kind, text: () => text, json, bytes: () => body };
 }
 
 /** Rejects as soon as the signal aborts. What it waited for goes on, and its failure is nobody's. */

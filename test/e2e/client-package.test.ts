@@ -288,33 +288,34 @@ describe("in Chromium", () => {
       90_000,
     );
 
-  test.runIf(LONG)("what Vite builds of React 19 for production does, in StrictMode, too", async () => {
-    const site = join(project, "vite");
-    mkdirSync(join(site, "node_modules/@distributary"), { recursive: true });
-    cpSync(installed, join(site, "node_modules/@distributary/client"), { recursive: true });
-    for (const name of ["react", "react-dom", "scheduler"])
-      symlinkSync(join(root, "node_modules", name), join(site, "node_modules", name));
-    cpSync(join(import.meta.dirname, "client-package"), site, { recursive: true });
-    writeFileSync(join(site, "package.json"), '{"private":true,"type":"module"}');
-    writeFileSync(
-      join(site, "index.html"),
-      '<!doctype html><title>application</title><body><script type="module" src="/vite-page.jsx"></script></body>',
-    );
-    await run(process.execPath, [viteOfVitest(), "build", "--base", "./", "--outDir", "built"], {
-      cwd: site,
-    });
-    const page = await browser.newPage();
-    const problems = await openBuilt(page, "vite/built/index");
-    const text = (id: string) => page.locator(`#${id}`).textContent();
-    await expect.poll(() => page.evaluate("globalThis.seen")).toEqual(ALL);
-    await expect.poll(() => text("updates")).toBe("1,2");
-    await page.locator("#send").click();
-    await expect.poll(() => text("updates")).toBe("2,1");
-    for (const id of ["one", "two"]) await expect.poll(() => text(id)).toBe(`1 ${await text("send")} true`);
+  if (LONG)
+    test("what Vite builds of React 19 for production does, in StrictMode, too", async () => {
+      const site = join(project, "vite");
+      mkdirSync(join(site, "node_modules/@distributary"), { recursive: true });
+      cpSync(installed, join(site, "node_modules/@distributary/client"), { recursive: true });
+      for (const name of ["react", "react-dom", "scheduler"])
+        symlinkSync(join(root, "node_modules", name), join(site, "node_modules", name));
+      cpSync(join(import.meta.dirname, "client-package"), site, { recursive: true });
+      writeFileSync(join(site, "package.json"), '{"private":true,"type":"module"}');
+      writeFileSync(
+        join(site, "index.html"),
+        '<!doctype html><title>application</title><body><script type="module" src="/vite-page.jsx"></script></body>',
+      );
+      await run(process.execPath, [viteOfVitest(), "build", "--base", "./", "--outDir", "built"], {
+        cwd: site,
+      });
+      const page = await browser.newPage();
+      const problems = await openBuilt(page, "vite/built/index");
+      const text = (id: string) => page.locator(`#${id}`).textContent();
+      await expect.poll(() => page.evaluate("globalThis.seen")).toEqual(ALL);
+      await expect.poll(() => text("updates")).toBe("1,2");
+      await page.locator("#send").click();
+      await expect.poll(() => text("updates")).toBe("2,1");
+      for (const id of ["one", "two"]) await expect.poll(() => text(id)).toBe(`1 ${await text("send")} true`);
 
-    expect(problems).toEqual([]);
-    await page.close();
-  });
+      expect(problems).toEqual([]);
+      await page.close();
+    });
 });
 
 /** The one that Vitest brings. */

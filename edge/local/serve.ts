@@ -84,7 +84,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
   let hinted = false;
   const print = (line: string) => {
     process.stderr.write(`${line}\n`);
-    const hint = hinted ? undefined : hintAt(line, folder);
+    const hint = hinted ? undefined : hintAt(line, storages.join(" or "));
     if (hint === undefined) return;
     hinted = true;
     process.stderr.write(`${hint}\n`);

@@ -71,11 +71,13 @@ export abstract class Subscriber implements Listener {
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       const failed = this.#failed;
-      if (failed === undefined) return this.violated(problem);
-      // Nobody would come after a refusal.
-      this.#live = this.#failed = undefined;
-      this.cut();
-      failed(new Error(problem));
+      if (failed === undefined) this.violated(problem);
+      else {
+        // After a refusal nothing would come.
+        this.#live = this.#failed = undefined;
+        this.cut();
+        failed(new Error(problem));
+      }
     }
   }
 

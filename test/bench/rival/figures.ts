@@ -3,7 +3,7 @@ import type { Result } from "../bench.ts";
 import { number, short } from "../report.ts";
 import { table } from "../suite/tables.ts";
 
-export const RIVALS = ["workerd", "node", "centrifugo", "floor-kafka"] as const;
+export const RIVALS = ["workerd", "node", "centrifugo"] as const;
 
 export type Rival = (typeof RIVALS)[number];
 
@@ -11,7 +11,6 @@ export const RIVAL_TITLES: Readonly<Record<Rival, string>> = {
   workerd: "Distributary on workerd",
   node: "Distributary on Node",
   centrifugo: "Centrifugo",
-  "floor-kafka": "floor: kafkajs → ws",
 };
 
 export interface Shape {

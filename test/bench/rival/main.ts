@@ -1,13 +1,13 @@
 /**
  * `npm run bench:centrifugo`: what a delivery costs and how long it takes on Centrifugo, on Distributary's edge on workerd and
- * on Node, and on a floor. All run at once and are under load in turns, so that what else the machine does befalls all.
+ * on Node. All run at once and are under load in turns, so that what else the machine does befalls all.
  */
-import { execFileSync } from "node:child_process";
 import { readSettings } from "../../../shared/node/settings.ts";
 import type { KafkaBroker } from "../../support/kafka-broker.ts";
 import { Bench, type BenchSettings, DoesNotFit } from "../bench.ts";
 import { NoKafka, startKafka } from "../kafka.ts";
 import { interruptOnSignal, isInterrupted } from "../load/rpc.ts";
+import { short } from "../report.ts";
 import { BASE } from "../suite/context.ts";
 import { writeBetween } from "../suite/figures.ts";
 import { machine } from "../suite/machine.ts";
@@ -46,6 +46,10 @@ const command = {
     },
     ROUNDS: { means: "Turns of each system.", default: "5" },
     SECONDS: { means: "Of each turn.", default: "4" },
+    SCALE: {
+      means: "Multiplies the clients: less than 1 to try out, and then nothing is kept.",
+      default: "1",
+    },
   },
   switches: { "no-run": "Measures nothing: figures and plot of the newest results." },
   flagsOnly: true,
@@ -56,13 +60,18 @@ const WARM_UP_SECONDS = 1.5;
 
 const settingsOf = (rival: Rival, { clients, endpoints }: Shape): BenchSettings => ({
   ...BASE,
-  system: rival === "centrifugo" || rival === "floor-kafka" ? rival : "distributary",
+  system: rival === "centrifugo" ? rival : "distributary",
   onNode: rival === "node",
   clients,
   endpoints,
   popularity: "even",
   json: true,
 });
+
+function scaled({ clients, endpoints, rate }: Shape, scale: number): Shape {
+  const fewer = Math.ceil(clients * scale);
+  return { clients: fewer, endpoints: Math.min(endpoints, fewer), rate };
+}
 
 async function measureShape(kafka: KafkaBroker, shape: Shape, rounds: number, seconds: number) {
   const starts = RIVALS.map((rival) => () => Bench.start(settingsOf(rival, shape), kafka, say));
@@ -76,10 +85,14 @@ async function measureShape(kafka: KafkaBroker, shape: Shape, rounds: number, se
 }
 
 /** Undefined where so many don't fit the machine. */
-async function grownBy(kafka: KafkaBroker, rival: Rival): Promise<readonly Grown[] | undefined> {
+async function grownBy(
+  kafka: KafkaBroker,
+  rival: Rival,
+  scale: number,
+): Promise<readonly Grown[] | undefined> {
   const grown: Grown[] = [];
   try {
-    for (const clients of [FEW, MANY]) {
+    for (const clients of [FEW, MANY].map((most) => Math.ceil(most * scale))) {
       const bench = await Bench.start(settingsOf(rival, { clients, endpoints: 100, rate: 1 }), kafka, say);
       const { bytesPerConnection } = await bench
         .stage({ rate: 0.5, warmUpSeconds: 0.1, seconds: 1 })
@@ -94,16 +107,24 @@ async function grownBy(kafka: KafkaBroker, rival: Rival): Promise<readonly Grown
   }
 }
 
-async function run(only: readonly string[], rounds: number, seconds: number): Promise<RivalResults> {
+interface Wanted {
+  readonly only: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly scale: number;
+}
+
+async function run({ only, rounds, seconds, scale }: Wanted): Promise<RivalResults> {
   interruptOnSignal();
-  const program = centrifugoProgram(process.env);
-  const version = execFileSync(program, ["version"], { encoding: "utf8" }).trim();
+  centrifugoProgram(process.env);
   const date = new Date().toISOString().slice(0, 10);
-  const earlier = loadRivals(date);
+  const earlier = scale === 1 ? loadRivals(date) : undefined;
+  const keep = () => {
+    if (scale === 1) saveRivals(results);
+  };
   let results: RivalResults = {
     date,
     machine: machine(),
-    version,
     shapes: earlier?.shapes ?? [],
     grown: earlier?.grown ?? {},
   };
@@ -112,14 +133,14 @@ async function run(only: readonly string[], rounds: number, seconds: number): Pr
     for (const [name, shape] of Object.entries(SHAPES)) {
       if (!only.includes(name)) continue;
       say(`— ${shapeName(shape)}`);
-      const measured = await measureShape(kafka, shape, rounds, seconds);
+      const measured = await measureShape(kafka, scaled(shape, scale), rounds, seconds);
       results = { ...results, shapes: withShape(results.shapes, measured) };
-      saveRivals(results);
+      keep();
     }
     for (const rival of only.includes(MEMORY) ? RIVALS : []) {
-      const grown = await grownBy(kafka, rival);
+      const grown = await grownBy(kafka, rival, scale);
       if (grown !== undefined) results = { ...results, grown: { ...results.grown, [rival]: grown } };
-      saveRivals(results);
+      keep();
     }
   } finally {
     await kafka.stop();
@@ -131,11 +152,12 @@ async function run(only: readonly string[], rounds: number, seconds: number): Pr
 
 async function tell(results: RivalResults): Promise<void> {
   const { date, machine, shapes, grown } = results;
-  const { cores, cpu, memoryGb, node, workerd, kafka, commit } = machine;
+  const { cores, cpu, memoryGb, node, workerd, kafka, commit, loadBefore } = machine;
   const turns = Math.min(...shapes.flatMap(({ taken }) => Object.values(taken).map((one) => one.turns)));
-  const intro = `Measured on ${date}, commit ${commit}: ${cores} cores (${cpu}), ${memoryGb} GB, Node ${node}, workerd ${workerd}, Kafka ${kafka}. JSON of 512 bytes; medians of ${turns} turns, in which all systems ran at once; connects and memory were measured once, as each started.`;
+  const intro = `Measured on ${date}, commit ${commit}: ${cores} cores (${cpu}), ${memoryGb} GB, Node ${node}, workerd ${workerd}, Kafka ${kafka}. JSON of 512 bytes; medians of ${turns} turns, in which all systems ran at once; connects and memory were measured once, as each started. ${short(loadBefore)} other processes wanted to run when it began.`;
+  const memory = Object.keys(grown).length === 0 ? [] : [memoryTable(grown)];
   const plot = "![CPU for each delivery](results/centrifugo.svg)";
-  const markdown = [intro, shapesTable(shapes), plot, memoryTable(grown)].join("\n\n");
+  const markdown = [intro, shapesTable(shapes), plot, ...memory].join("\n\n");
   writeBetween(
     "<!-- beside Centrifugo: written by npm run bench:centrifugo -->",
     "<!-- end of Centrifugo -->",
@@ -152,15 +174,20 @@ else {
   const only = given.values.ONLY?.split(",") ?? all;
   const strangers = only.filter((name) => !all.includes(name));
   const [rounds, seconds] = [Number(given.values.ROUNDS), Number(given.values.SECONDS)];
+  const scale = Number(given.values.SCALE);
   if (strangers.length > 0) fail(`--only: there is no ${strangers.join(", ")}; there are ${all.join(", ")}`);
   else if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100))
     fail("--rounds must be a whole number from 1 to 100");
   else if (!(seconds > 0 && seconds <= 3_600)) fail("--seconds must be a number above 0, at most 3600");
+  else if (!(scale > 0 && scale <= 1)) fail("--scale must be a number above 0, at most 1");
   else {
     try {
-      const results = given.switches["no-run"] ? loadRivals() : await run(only, rounds, seconds);
+      const results = given.switches["no-run"] ? loadRivals() : await run({ only, rounds, seconds, scale });
       if (results === undefined) fail("there are no results yet");
-      else await tell(results);
+      else {
+        process.stdout.write(`${shapesTable(results.shapes)}\n\n${memoryTable(results.grown)}\n`);
+        if (scale === 1 && results.shapes.length > 0) await tell(results);
+      }
     } catch (error) {
       if (!(error instanceof NoKafka || error instanceof NoCentrifugo || error instanceof DoesNotFit))
         throw error;

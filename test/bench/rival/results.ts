@@ -8,8 +8,6 @@ export interface RivalResults {
   /** YYYY-MM-DD. */
   readonly date: string;
   readonly machine: Machine;
-  /** What Centrifugo's program says its version is. */
-  readonly version: string;
   readonly shapes: readonly Measured[];
   /** By system, with few clients and with many. */
   readonly grown: ByRival<readonly Grown[]>;

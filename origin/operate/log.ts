@@ -53,7 +53,10 @@ export const EVENTS = {
     "a transaction that is open holds back what was written after it began; waiting for its end",
   ],
   records_let_go: ["info", "the transaction that held back records is over"],
-  edges_changed: ["info", "the edges that are dialled, as their file has them now"],
+  edges_changed: [
+    "info",
+    "which edges are dialled from now on, and which no more: their file has changed, or at an address there are other workers",
+  ],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
   uplink_active: ["info", "this origin has taken over as the active one"],

@@ -65,7 +65,7 @@ export const PART_SHARE = 0.75;
 /** Until everyone has all, after a fault that comes by itself. */
 const SETTLE_MS = 1_500;
 /** Of the time, what those that come together have at least. */
-const TOGETHER_SHARE = 0.4;
+const TOGETHER_SHARE = 0.38;
 
 /** Those that come by itself are within the time, too, unless they would take more than their share of it. */
 export function planOf(

@@ -38,7 +38,7 @@ const FEW = 5_000;
 const MANY = 15_000;
 
 const command = {
-  usage: "CENTRIFUGO=path npm run bench:centrifugo -- [flags]",
+  usage: "npm run bench:centrifugo -- [flags]",
   does: "Measures CPU, latency, memory and connects beside Centrifugo, whose program CENTRIFUGO names, in turns.",
   settings: {
     ONLY: {

@@ -118,6 +118,8 @@ export const TIME_LIMITS = {
   answerRoomMs: 5_000,
   /** For a shard to say how it is. */
   shardStatusMs: 5_000,
+  /** Strangers are told the same health for so long, if it is good (H10). */
+  healthFreshMs: 1_000,
   /** For a shard to store a revocation, or to tell of some. */
   shardRevokesMs: 5_000,
   /** Between the end of one question for an issuer's keys and the next. */

@@ -16,10 +16,11 @@ import { requireStreams } from "../exposed.ts";
 import { addOperations, count, operations } from "../operations.ts";
 import { encodePrincipal, type KnownPrincipal, PUBLIC, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
+import { SteadyClock } from "../surroundings.ts";
 import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
 import { connectAnswer } from "./connect-route.ts";
 import { upgradeRoute } from "./endpoint-route.ts";
-import { healthRoute } from "./health-route.ts";
+import { healthRoute, RecentHealth } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
 import { type DataCentreCache, LatestCache } from "./latest-cache.ts";
 import { startsFrom, wantsEvents, withinStream } from "./plain/event-stream.ts";
@@ -34,6 +35,8 @@ import { askSiblings, isSiblingAsking } from "./siblings.ts";
 import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
+const clock = new SteadyClock(() => Date.now());
+
 /** Who sends requests, and whose pages are answered. */
 export type Door = Pick<Access, "identify" | "rules">;
 
@@ -47,6 +50,7 @@ export function createApp(
   cacheOf: (env: Env) => DataCentreCache | undefined = () => undefined,
 ): Hono<{ Bindings: Env }> {
   let latestCache: LatestCache | undefined;
+  const recentHealth = new RecentHealth(() => clock.now());
   // Paths as they stand: decoded, `%24` would pass for `$`, and with it other paths for the edge's own.
   const app = new Hono<{ Bindings: Env }>({ getPath: (request) => new URL(request.url).pathname });
   app.onError((error) => internalError("the Worker", error));
@@ -110,7 +114,7 @@ export function createApp(
   app.get("/", (c) => c.redirect(ROUTES.home, 302));
   for (const [path, file] of page) app.get(path, () => file());
   app.get(ROUTES.health, async (context) =>
-    healthRoute(context.req.raw, context.env, await insight(context)),
+    healthRoute(context.req.raw, context.env, await insight(context), recentHealth),
   );
   app.get(ROUTES.operations, async (context) => {
     const { req, env } = context;

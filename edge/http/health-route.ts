@@ -1,6 +1,7 @@
 /**
  * `/$/health`: whether every slice of every shard has an origin that is ready, and how many stand by; for those who may know,
- * also their names. One call for each shard. With several edges at the address, of all of them.
+ * also their names. One call for each shard. With several edges at the address, of all of them. Strangers may be told what others
+ * were told within the last second, so that however often they ask, shards and edges are asked once in that time (H10).
  */
 import { VERSION } from "../../shared/protocol/version.ts";
 import { logProblem } from "../answers.ts";
@@ -9,7 +10,7 @@ import { requireShards, shardStub } from "../routing.ts";
 import type { ShardStatus } from "../shard/shard-status.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Insight } from "./insight.ts";
-import { askSiblings, siblingsOf } from "./siblings.ts";
+import { askSiblings, isSiblingAsking, siblingsOf } from "./siblings.ts";
 
 const SILENT: ShardStatus = {
   connected: false,
@@ -25,8 +26,51 @@ const SILENT: ShardStatus = {
 
 type Told = Pick<ShardStatus, "connected" | "ready">;
 
+interface Health {
+  readonly healthy: boolean;
+  readonly shards: readonly Told[];
+}
+
+/** What strangers were told last, while all was well. */
+export class RecentHealth {
+  readonly #now: () => number;
+  #last: { readonly health: Health; readonly at: number } | undefined;
+
+  /** @param now Milliseconds that never go back. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get(): Health | undefined {
+    const { health, at } = this.#last ?? {};
+    return at !== undefined && this.#now() - at < TIME_LIMITS.healthFreshMs ? health : undefined;
+  }
+
+  /** Trouble isn't kept: whoever waits for its end sees that at once. */
+  keep(health: Health): void {
+    this.#last = health.healthy ? { health, at: this.#now() } : undefined;
+  }
+}
+
 /** 200 when all slices of all shards have an origin that is ready, else 503. */
-export async function healthRoute(request: Request, env: Env, insight: Insight): Promise<Response> {
+export async function healthRoute(
+  request: Request,
+  env: Env,
+  insight: Insight,
+  recent: RecentHealth,
+): Promise<Response> {
+  // Another edge has kept its own.
+  const isForStranger = insight === "counts" && !isSiblingAsking(env);
+  const kept = isForStranger ? recent.get() : undefined;
+  const { healthy, shards } = kept ?? (await healthOf(request, env, insight));
+  if (isForStranger && kept === undefined) recent.keep({ healthy, shards });
+  return Response.json(
+    { version: VERSION, healthy, shards },
+    { status: healthy ? 200 : 503, headers: { "Cache-Control": "no-store" } },
+  );
+}
+
+async function healthOf(request: Request, env: Env, insight: Insight): Promise<Health> {
   const numbers = Array.from({ length: requireShards(env) }, (_, shard) => shard);
   const [own, others] = await Promise.all([
     Promise.all(numbers.map((shard) => statusOf(env, shard))),
@@ -42,11 +86,7 @@ export async function healthRoute(request: Request, env: Env, insight: Insight):
           const of = edge === number ? told : (others.get(edge)?.shards ?? silent());
           return of.map((shard) => ({ edge, ...shard }));
         }).flat();
-  const healthy = shards.every(({ connected, ready }) => connected && ready);
-  return Response.json(
-    { version: VERSION, healthy, shards },
-    { status: healthy ? 200 : 503, headers: { "Cache-Control": "no-store" } },
-  );
+  return { healthy: shards.every(({ connected, ready }) => connected && ready), shards };
 }
 
 /** Origins are often called what their machines are. */

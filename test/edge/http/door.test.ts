@@ -1,6 +1,6 @@
 /** What the Worker's routes do before they know who sends a request, asked of the routes themselves. */
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { REFUSALS_TOLD } from "../../../edge/http/refused-origins.ts";
 
 /** Imported without its types, which are those of another platform. */
@@ -52,6 +52,54 @@ describe("[U9] [U1] while a setting of access is wrong", () => {
   test("health is read only, and what it answers is no other type", async () => {
     expect((await ask(wrong, "/$/health", { method: "POST" })).status).toBe(405);
     expect((await ask(wrong, "/$/health")).headers.get("X-Content-Type-Options")).toBe("nosniff");
+  });
+});
+
+describe("[H10] however often strangers ask for health", () => {
+  /** Routes that count how often their shard was asked, and say of it what `status` holds. */
+  async function counting() {
+    const status = { ...STATUS };
+    const asked = { times: 0 };
+    const shard = {
+      status: async () => {
+        asked.times++;
+        return { ...status };
+      },
+    };
+    const env = { ...ENV, SHARD: { idFromName: (name: string) => name, get: () => shard } };
+    const { createApp } = (await import(APP)) as Routes;
+    const app = createApp(new Map(), OPEN);
+    const health = async (headers = {}, more = {}) =>
+      (await app.fetch(new Request("https://edge.example/$/health", { headers }), { ...env, ...more }))
+        .status;
+    return { status, asked, health };
+  }
+
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  test("a shard that is well is asked once a second", async () => {
+    const { status, asked, health } = await counting();
+    for (let i = 0; i < 100; i++) expect(await health()).toBe(200);
+    expect(asked.times).toBe(1);
+
+    status.ready = false;
+    vi.setSystemTime(Date.now() + 999);
+    expect(await health()).toBe(200);
+    vi.setSystemTime(Date.now() + 1);
+    expect(await health()).toBe(503);
+  });
+
+  test("the end of trouble is seen at once, and so is all by those who are told names", async () => {
+    const { status, asked, health } = await counting();
+    status.connected = false;
+    expect(await health()).toBe(503);
+    status.connected = true;
+    expect(await health()).toBe(200);
+
+    status.connected = false;
+    expect([await health(), await health({}, { DETAILS: "on" })]).toEqual([200, 503]);
+    expect(asked.times).toBe(3);
   });
 });
 

@@ -65,10 +65,13 @@ const ALONE = [
   "test/fault/faults.test.ts",
   "test/fault/publishing/thousands.test.ts",
   "test/fault/connections.test.ts",
+  "test/e2e/visited.test.ts",
   "test/local/{gate,help}.test.ts",
 ];
-/** What the fault run's short form shows, too, with fewer publishes. */
-const ONLY_LONG = LONG ? [] : ["test/fault/publishing/thousands.test.ts", "test/fault/connections.test.ts"];
+/** What the fault run's short form shows, too, with fewer publishes, and what few endpoints can't show. */
+const ONLY_LONG = LONG
+  ? []
+  : ["test/fault/publishing/thousands.test.ts", "test/fault/connections.test.ts", "test/e2e/visited.test.ts"];
 const ALL = ["test/**/*.test.ts"];
 
 const root = join(import.meta.dirname, "..");

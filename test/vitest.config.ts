@@ -65,7 +65,7 @@ const ALONE = [
   "test/fault/faults.test.ts",
   "test/fault/publishing/thousands.test.ts",
   "test/fault/connections.test.ts",
-  "test/e2e/visited.test.ts",
+  "test/e2e/{steady,visited}.test.ts",
   "test/local/{gate,help}.test.ts",
 ];
 /** What the fault run's short form shows, too, with fewer publishes, and what few endpoints can't show. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Census } from "../../../../edge/endpoint/census.ts";
 import { endpointObject } from "../../../../edge/object-identity.ts";
 import { type Link, type Watch, watchOn } from "../../../../edge/shard/links/links.ts";
-import { Occupancy } from "../../../../edge/shard/links/occupancy.ts";
+import { Occupancy } from "../../../../edge/shard/occupancy/occupancy.ts";
 import { RoutingReader } from "../../../../shared/protocol/routing-reader.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeSocket } from "../../../support/fake-socket.ts";

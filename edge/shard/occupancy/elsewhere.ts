@@ -34,7 +34,8 @@ export class Elsewhere<Uplink extends object> {
   /** Uplinks of origins that dial no other edge. */
   readonly #alone = new WeakSet<Uplink>();
   readonly #linger: Linger<string>;
-  #isRenewing = false;
+  /** Set while those who are asked are to be asked again. */
+  #cancelRenewal: (() => void) | undefined;
 
   constructor(ports: ElsewherePorts<Uplink>) {
     this.#ports = ports;
@@ -75,6 +76,9 @@ export class Elsewhere<Uplink extends object> {
     this.#linger.end(path);
     if (asked.uplink !== undefined) this.#ports.tell(asked.uplink, [encodeEnough(path)]);
     this.#settle(path, asked);
+    if (this.#asked.size > 0) return;
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = undefined;
   }
 
   /** An origin says how many there are. */
@@ -159,10 +163,8 @@ export class Elsewhere<Uplink extends object> {
 
   /** So that an origin, and those that it has asked, know that it is still wanted. */
   #renewLater(): void {
-    if (this.#isRenewing) return;
-    this.#isRenewing = true;
-    this.#ports.after(TIME_LIMITS.countElsewhereAgainMs, () => {
-      this.#isRenewing = false;
+    this.#cancelRenewal ??= this.#ports.after(TIME_LIMITS.countElsewhereAgainMs, () => {
+      this.#cancelRenewal = undefined;
       const frames = new Map<Uplink, string[]>();
       for (const [path, { uplink }] of this.#asked) {
         if (uplink === undefined) continue;

@@ -25,6 +25,7 @@ export class Holder {
   readonly #clock: FakeClock;
   readonly #random: () => number;
   #census = new Census();
+  #occupancy: Occupancy | undefined;
 
   constructor(path: string, clock: FakeClock, random: () => number) {
     this.#path = path;
@@ -38,8 +39,6 @@ export class Holder {
     this.#occupancy = occupancy;
     occupancy.begin(this.watch);
   }
-
-  #occupancy: Occupancy | undefined;
 
   lost(): void {
     if (this.watch !== undefined) this.#occupancy?.end(this.watch);

@@ -139,7 +139,10 @@ describe("control frames", () => {
       value: { kind: "elsewhere", endpoint: "/t/k", subscribers: 2 ** 40 },
     });
     expect(decodeOriginSays('{"elsewhere":{"endpoint":"/t/k"}}').ok).toBe(false);
-    expect(decodeOriginSays(encodeAlone(false))).toEqual({ ok: true, value: { kind: "alone", alone: false } });
+    expect(decodeOriginSays(encodeAlone(false))).toEqual({
+      ok: true,
+      value: { kind: "alone", alone: false },
+    });
     expect(decodeOriginSays('{"alone":1}').ok).toBe(false);
   });
 

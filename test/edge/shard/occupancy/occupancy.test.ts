@@ -217,7 +217,8 @@ test("[O2] is right within a second of whatever happened: 300 histories of objec
     return state / 2 ** 32;
   };
   for (let history = 0; history < 300; history++) {
-    const holders = Array.from({ length: 1 + Math.floor(random() * 4) }, () => new Holder(PATH, clock, random));
+    const objects = 1 + Math.floor(random() * 4);
+    const holders = Array.from({ length: objects }, () => new Holder(PATH, clock, random));
     for (const holder of holders) holder.linked(occupancy);
     const deliver = () => {
       for (const { link, frame } of said.splice(0))

@@ -35,6 +35,7 @@ class Edge {
   #exchange: OccupancyExchange | undefined;
   #socket: FakeSocket | undefined;
   #port: CountPort | undefined;
+  #up = new Line();
 
   constructor(name: string) {
     this.name = name;
@@ -45,13 +46,12 @@ class Edge {
   connect(exchange: OccupancyExchange): void {
     this.#exchange = exchange;
     const [socket, down, up] = [new FakeSocket(), new Line(), new Line()];
-    const port = { say: (frame: string) => down.after(() => this.#socket === socket && this.#hear(socket, frame)) };
+    const hear = (frame: string) => down.after(() => this.#socket === socket && this.#hear(socket, frame));
+    const port = { say: hear };
     [this.#socket, this.#port, this.#up] = [socket, port, up];
     exchange.connected(port, this.name, { shard: 0, shards: 1 });
     this.occupancy.elsewhere.look();
   }
-
-  #up = new Line();
 
   /** The uplink is lost. */
   cut(): void {
@@ -108,8 +108,7 @@ class Edge {
     const says = decodeOriginSays(frame);
     if (!says.ok) throw new Error(says.problem);
     const { value } = says;
-    if (value.kind === "elsewhere")
-      this.occupancy.elsewhere.heard(socket, value.endpoint, value.subscribers);
+    if (value.kind === "elsewhere") this.occupancy.elsewhere.heard(socket, value.endpoint, value.subscribers);
     else if (value.kind === "count" || value.kind === "enough")
       this.occupancy.toTell(socket, value.endpoint, value.kind === "count");
   }

@@ -11,7 +11,7 @@ import type { SenderLimitSettings } from "./http/sender-limits.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { GatherSetting } from "./shard/links/gathering.ts";
-import type { OccupancyResult } from "./shard/links/occupancy.ts";
+import type { OccupancyResult } from "./shard/occupancy/occupancy.ts";
 import type { PublishOutcome } from "./shard/publishing/outcome.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 import type { Unspread } from "./shard/spreading.ts";

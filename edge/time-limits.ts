@@ -54,10 +54,18 @@ export const TIME_LIMITS = {
   countAnswerMs: 500,
   /** Between two such numbers of an endpoint from one object (O2). */
   countSpacingMs: 500,
-  /** Objects go on to say it for so long after somebody has asked (O2). */
+  /** Objects go on to say it for so long after somebody has asked (O2), and so does a shard after an origin has (D6). */
   countWantedMs: 60_000,
   /** Between two times that subscribers are told how many there are altogether (O3). */
   occupancyToldMs: 1_000,
+  /** For an origin to say how many subscribers other edges have (D6). */
+  countElsewhereMs: 1_000,
+  /** Between two requests for that, as long as it is wanted (D6). */
+  countElsewhereAgainMs: 20_000,
+  /** What an origin has said counts for so long after its uplink has ended, unless another one says something (D6). */
+  countElsewhereKeptMs: 10_000,
+  /** Between two numbers of an endpoint that an origin is told for other edges (D6). */
+  countForOriginMs: 400,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */

@@ -4,10 +4,12 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Stream, Streams } from "../shared/config/streams.ts";
 import { backoff } from "../shared/core/backoff.ts";
 import { partitionOf } from "../shared/core/partitioner.ts";
+import { parseAddress } from "../shared/protocol/address.ts";
 import { formatSlice, type Slice } from "../shared/protocol/slice.ts";
 import { IndexError } from "./index/error.ts";
 import { openIndex, type RecordIndex } from "./index/index.ts";
 import type { TopicRetention, TopicRetentions } from "./index/retention.ts";
+import { OccupancyExchange } from "./occupancy/exchange.ts";
 import { HeldBack } from "./operate/held-back.ts";
 import type { Log } from "./operate/log.ts";
 import { needsAttention, type Status, statusOf, summarize } from "./operate/status.ts";
@@ -47,6 +49,7 @@ export class Origin {
   readonly #edges: Edges;
   readonly #publisher: Publisher | undefined;
   readonly #publishes: PublishDoor;
+  readonly #occupancy: OccupancyExchange;
   #tick: NodeJS.Timeout | undefined;
   #tickFailures = 0;
   /** Why the index couldn't be written the last time. */
@@ -110,12 +113,22 @@ export class Origin {
       now: () => performance.now(),
       wall: Date.now,
     });
+    this.#occupancy = new OccupancyExchange({
+      now: () => performance.now(),
+      after: (ms, run) => {
+        const timer = setTimeout(run, ms).unref();
+        return () => clearTimeout(timer);
+      },
+      tells: (path) => tellsOccupancy(streams, path),
+      opening: () => this.#edges.opening(),
+    });
     this.#edges = new Edges(config.edges, {
       ...ports,
       ...(config.currentEdges && { current: config.currentEdges }),
       slice: config.slice,
       watchList: this.#watchList,
       publishes: this.#publishes,
+      occupancy: this.#occupancy,
       revocations: new RevocationSpreading({
         kept: new KeptRevocations(join(config.dataDir, "origin", "revocations.json"), {
           now: Date.now,
@@ -173,6 +186,7 @@ export class Origin {
       watchCounts: this.#watchList.counts,
       edges: this.#edges.facts(),
       publishCounts: this.#publishes.counts,
+      occupancy: { endpoints: this.#occupancy.size, ...this.#occupancy.counts },
       index: this.#index.facts(),
       indexError: this.#indexError,
       now: Date.now(),
@@ -242,6 +256,12 @@ function retentionsOf(streams: Streams): TopicRetentions {
       return stream && retentions.get(stream);
     },
   };
+}
+
+/** Whether a topic is exposed, and may be told how many subscribers its keys have. */
+function tellsOccupancy(streams: Streams, path: string): boolean {
+  const address = parseAddress(path);
+  return address.ok && streams.get(address.address.topic)?.occupancy === "subscribers";
 }
 
 function isDiskFailure(error: unknown): error is IndexError {

@@ -44,6 +44,14 @@ export const TIME_LIMITS = {
   uplinkLeaveMs: 500,
   /** For the shards of all edges to store what was revoked at one of them (D4). */
   uplinkSpreadMs: 3_000,
+  /** For the shards of other edges to say how many subscribers they have (D6). */
+  countAnswerMs: 750,
+  /** Between two numbers of an endpoint that a shard is told of other edges (D6). */
+  countSpacingMs: 100,
+  /** A shard is told them for so long after it has asked (D6). */
+  countWantedMs: 60_000,
+  /** Between two looks for shards that haven't asked again. */
+  countLookMs: 10_000,
   /** For a shard to answer a close. */
   uplinkCloseMs: 500,
   // Answers

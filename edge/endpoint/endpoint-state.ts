@@ -14,14 +14,9 @@
  */
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
+import { encodeCounted } from "../../shared/protocol/counting.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
-import {
-  encodeCounted,
-  encodeCurious,
-  encodeEmpty,
-  encodeLater,
-  encodeOccupied,
-} from "../../shared/protocol/link.ts";
+import { encodeCurious, encodeEmpty, encodeLater, encodeOccupied } from "../../shared/protocol/link.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
 import { encodeOccupancy } from "../../shared/protocol/subscriber.ts";

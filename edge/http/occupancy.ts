@@ -5,7 +5,6 @@ import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
-import { askSiblings } from "./siblings.ts";
 
 /** To one who may read it. */
 export async function occupancyOf(
@@ -20,9 +19,7 @@ export async function occupancyOf(
     const { code, message } = told;
     return ERRORS[code].status === 401 ? refusedToken(code, message) : errorResponse(code, message);
   }
-  const others = await askSiblings<{ readonly subscribers: number }>(request, env);
-  let { subscribers } = told;
-  for (const other of others.values()) subscribers += other?.subscribers ?? 0;
+  const { subscribers } = told;
   const headers = { "Cache-Control": "no-store", "Content-Type": "application/json" };
   const body = request.method === "HEAD" ? null : JSON.stringify({ subscribers });
   return new Response(body, { headers });

@@ -6,7 +6,9 @@
  * dials, and what is watched on each link. Between the two, answering/: what objects and GETs ask, and how it is answered.
  * Beside that, publishing/: what clients publish, and which origin writes it; and revoking.ts: which tokens count no more.
  */
-import type { Message } from "../../shared/protocol/message.ts";
+import { parseAddress } from "../../shared/protocol/address.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Message, packMessages } from "../../shared/protocol/message.ts";
 import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { encodeDetach, encodeLearnt } from "../../shared/protocol/uplink.ts";
@@ -20,7 +22,7 @@ import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
 import { type AboveLinks, AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
-import type { OccupancyResult } from "./links/occupancy.ts";
+import type { OccupancyResult } from "./occupancy/occupancy.ts";
 import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
@@ -95,6 +97,7 @@ export class ShardCore {
       activated: (slice) => {
         this.#answering.gets.repeat(slice);
         this.#publishing.look();
+        this.#objects.occupancy.elsewhere.look();
       },
       lost: (slice) => this.#lost(slice),
       switched: (count) => {
@@ -185,6 +188,7 @@ export class ShardCore {
     this.#slices.closed(socket);
     this.#publishing.lost(socket);
     this.#spreading.lost(socket);
+    this.#objects.occupancy.uplinkEnded(socket);
   }
 
   linkMessage(peer: Peer, message: Message): void {
@@ -201,6 +205,7 @@ export class ShardCore {
   #lost(slice: number): void {
     this.#answering.gets.lost(slice);
     this.#answering.attaches.lost(slice);
+    this.#objects.occupancy.elsewhere.look();
   }
 
   #route(number: number, slice: number, item: OriginItem): void {
@@ -234,6 +239,10 @@ export class ShardCore {
       check: (id, tokens) => this.revoking.check(id, tokens),
       publish: (link, frame) => this.#linkPublishes.take(link, frame),
       send: (frames) => this.#slices.send(frames),
+      origins: (path) => this.#actives().filter((uplink) => this.#maySpeakOf(uplink, path)),
+      tell: (uplink, frames) => {
+        for (const message of packMessages(frames, LIMITS.batchBytes)) sendQuietly(uplink, message);
+      },
     };
     return new AttachedObjects(this.#ports, above, gatherMs);
   }
@@ -269,7 +278,23 @@ export class ShardCore {
         if (this.revoking.hear(revocations)) sendQuietly(from, encodeLearnt(id));
       },
       spread: (from, id, out) => this.#spreading.answered(from, id, out),
+      counts: (from, says) => {
+        const { occupancy } = this.#objects;
+        if (says.kind === "elsewhere") occupancy.elsewhere.heard(from, says.endpoint, says.subscribers);
+        else occupancy.toTell(from, says.endpoint, says.kind === "count");
+      },
+      alone: (from, isAlone) => this.#objects.occupancy.elsewhere.alone(from, isAlone),
     });
+  }
+
+  #actives(): readonly HibernatingPeer[] {
+    return this.#slices.actives().filter((uplink) => uplink !== undefined);
+  }
+
+  #maySpeakOf(uplink: HibernatingPeer, path: string): boolean {
+    const scope = this.#slices.scopes.of(uplink);
+    const address = scope && parseAddress(path);
+    return scope === undefined || (address?.ok === true && scope.mayTopic(address.address.topic));
   }
 
   #wayFor(count: number): Answering {

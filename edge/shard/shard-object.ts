@@ -21,7 +21,7 @@ import type { LatestResult } from "./answering/latest.ts";
 import { begin, FIRST } from "./beginning.ts";
 import { gatherMs } from "./links/gathering.ts";
 import { Notes } from "./links/notes.ts";
-import type { OccupancyResult } from "./links/occupancy.ts";
+import type { OccupancyResult } from "./occupancy/occupancy.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";

@@ -208,6 +208,18 @@ export const METRICS = {
         [counts.refused, edge, "refused"],
       ]),
   },
+  distributary_counted_endpoints: {
+    type: "gauge",
+    labels: [],
+    help: "endpoints of which an edge wants to know how many subscribers others have",
+    read: single(({ occupancy }) => occupancy.endpoints),
+  },
+  distributary_counts_refused_total: {
+    type: "counter",
+    labels: [],
+    help: "times that an edge was told of nobody elsewhere, because it asks about too many endpoints, or about one that tells nobody",
+    read: single(({ occupancy }) => occupancy.refused),
+  },
   distributary_attaches_total: {
     type: "counter",
     labels: ["outcome"],

@@ -31,6 +31,12 @@ export interface TopicStatus extends LeftOut {
   readonly lag: number;
 }
 
+/** What shards want to know of other edges: of how many endpoints, and how often they were told nothing. */
+export interface OccupancyFacts {
+  readonly endpoints: number;
+  readonly refused: number;
+}
+
 export interface Status {
   /** Every partition has been read to the end that it had at start. */
   readonly ready: boolean;
@@ -44,6 +50,7 @@ export interface Status {
   readonly watched: number;
   readonly watchCounts: WatchCounts;
   readonly publishCounts: PublishCounts;
+  readonly occupancy: OccupancyFacts;
   readonly index: IndexFacts;
   /** Why the index can't be written; undefined while it can. */
   readonly indexError: string | undefined;

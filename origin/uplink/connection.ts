@@ -1,6 +1,6 @@
 /**
  * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9–U15, W8. What is published
- * over it is in shard-publishes.ts.
+ * over it is in shard-publishes.ts, and what is said of subscribers of other edges in shard-counts.ts.
  */
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
@@ -10,7 +10,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import { encodeWriting, type Writing } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
-import { formatSlice, isWhole, type Slice } from "../../shared/protocol/slice.ts";
+import { formatSlice, isWhole } from "../../shared/protocol/slice.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
   decodeShardSays,
@@ -22,58 +22,12 @@ import {
   type ShardSays,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
-import type { Log } from "../operate/log.ts";
-import type { PublishDoor } from "../publish/door.ts";
-import type { RevocationSpreading } from "../revocations/spreading.ts";
 import type { ShardPort } from "../watch/outbox.ts";
-import type { WatchList } from "../watch/watch-list.ts";
+import type { ConnectionOptions, Ended } from "./connection-options.ts";
+import { isAboutCounts, ShardCounts } from "./shard-counts.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
 import { ShardRevocations } from "./shard-revocations.ts";
 import { stepUplink, type UplinkState } from "./uplink-state.ts";
-
-export interface ConnectionOptions {
-  readonly url: URL;
-  readonly shard: number;
-  /** Value of the Authorization header. */
-  readonly authorization: string;
-  readonly origin: string;
-  readonly slice: Slice;
-  readonly watchList: WatchList;
-  readonly publishes: PublishDoor | undefined;
-  /** Undefined if nothing is known, and nothing kept, of revocations. */
-  readonly revocations: Pick<RevocationSpreading, "known" | "spread"> | undefined;
-  readonly log: Log;
-  readonly timing: ConnectionTiming;
-  /** Unsent bytes at which forwarding pauses. */
-  readonly backlogBytes: number;
-  /** The shard's hello has come. */
-  readonly greeted: (hello: ShardHello) => void;
-  /** Whether all partitions have been read to the end that they had at start. */
-  readonly isReady: () => boolean;
-  /** The watch list threw. */
-  readonly failed: (error: unknown) => void;
-}
-
-/** Milliseconds. */
-export interface ConnectionTiming {
-  readonly pingMs: number;
-  /** An uplink on which nothing was heard for this long is dead; a dial that takes longer has failed. */
-  readonly deadMs: number;
-  /** What has been read so soon after a message leaves together in the next one. */
-  readonly batchMs: number;
-}
-
-/**
- * How a connection ended. `replaced`: another origin took over, or one of the same name (U12, U14). `refused`: the
- * same would happen again if it were dialled at once.
- */
-export interface Ended {
-  readonly how: "closed" | "replaced" | "refused";
-  readonly greeted: boolean;
-  readonly reason: string;
-  /** It is refused for a clock that is wrong, which may be set right at any moment. */
-  readonly mayPass?: boolean;
-}
 
 export class UplinkConnection implements ShardPort {
   /** Never rejects. */
@@ -85,6 +39,7 @@ export class UplinkConnection implements ShardPort {
   #congested = false;
   #awake = false;
   readonly #publishes: ShardPublishes;
+  readonly #counts: ShardCounts;
   readonly #revocations = new ShardRevocations((frame) => this.#say(frame));
   #heardAt = performance.now();
   #sentAt = Number.NEGATIVE_INFINITY;
@@ -102,6 +57,7 @@ export class UplinkConnection implements ShardPort {
       clearInterval(this.#pings);
       options.watchList.shardLost(this);
       this.#revocations.ended();
+      this.#counts.ended();
       resolve({ ...ended, greeted: over.kind === "over" && over.greeted });
     };
     this.#socket = new WebSocket(options.url, UPLINK_PROTOCOL, {
@@ -111,9 +67,11 @@ export class UplinkConnection implements ShardPort {
       handshakeTimeout: options.timing.deadMs,
       maxPayload: LIMITS.uplinkBacklogBytes,
     });
-    this.#publishes = new ShardPublishes(options.publishes, (messages) => {
+    const send = (messages: readonly Message[]) => {
       if ("hello" in this.#state) for (const message of messages) this.#socket.send(message);
-    });
+    };
+    this.#publishes = new ShardPublishes(options.publishes, send);
+    this.#counts = new ShardCounts(options.occupancy, options.edge, send);
     this.#listen();
   }
 
@@ -198,7 +156,8 @@ export class UplinkConnection implements ShardPort {
     socket.on("open", () => {
       this.#heardAt = performance.now();
       this.#state = stepUplink(this.#state, { kind: "opened" });
-      this.#say(encodeHello({ version: VERSION, origin, slice: isWhole(slice) ? undefined : slice }));
+      const hello = { version: VERSION, origin, slice: isWhole(slice) ? undefined : slice };
+      this.#say(encodeHello({ ...hello, ...this.#counts.hello() }));
       this.#pings = setInterval(() => this.#ping(), timing.pingMs);
     });
     socket.on("message", (data, isBinary) => {
@@ -252,6 +211,7 @@ export class UplinkConnection implements ShardPort {
     else if (says.kind === "detach") watchList.detach(this, says.link, says.endpoint);
     else if (says.kind === "spread") void this.#spread(says.id, says.revocation);
     else if (says.kind === "learnt") this.#revocations.learnt(says.id);
+    else if (isAboutCounts(says)) this.#counts.take(says);
     else if (says.kind === "get") watchList.get(this, says.id, says.endpoint, says.brief);
   }
 
@@ -275,6 +235,7 @@ export class UplinkConnection implements ShardPort {
     this.#heardAt = performance.now();
     this.#options.watchList.shardConnected(this);
     for (const writing of this.#options.publishes?.writing ?? []) this.tellWriting(writing);
+    this.#counts.connected(hello);
     void this.#revocations.tell(this.#options.revocations?.known() ?? []);
     this.#options.greeted(hello);
   }

@@ -11,7 +11,7 @@ import { type Edge, edgeName } from "../settings/edges.ts";
 import { type UplinkFacts, Uplinks, type UplinksOptions } from "./uplinks.ts";
 
 export interface EdgesOptions
-  extends Omit<UplinksOptions, "edgeUrl" | "number" | "learned" | "key" | "currentKey"> {
+  extends Omit<UplinksOptions, "edgeUrl" | "name" | "number" | "learned" | "key" | "currentKey"> {
   /** The edges with their keys, for a request that is about to be made, if they may have changed. Never rejects. */
   readonly current?: () => Promise<readonly Edge[]>;
 }
@@ -57,6 +57,7 @@ export class Edges {
   constructor(edges: readonly Edge[], options: EdgesOptions) {
     this.#options = options;
     for (const edge of edges) this.#add({ edge, number: 0 });
+    this.#tellAlone();
   }
 
   start(): void {
@@ -98,6 +99,12 @@ export class Edges {
       this.#leaving.add(gone);
     }
     for (const one of added) this.#add(one).start();
+    this.#tellAlone();
+  }
+
+  /** Those of which the first dial is still under way. */
+  *opening(): Iterable<string> {
+    for (const [name, { uplinks }] of this.#edges) if (uplinks.isOpening) yield name;
   }
 
   /** Tells every shard, now and when it connects (U9). Returns whether that is new. */
@@ -140,6 +147,11 @@ export class Edges {
     await Promise.all([...open, ...this.#leaving]);
   }
 
+  /** With one edge there is nobody elsewhere (D6). */
+  #tellAlone(): void {
+    if (this.#options.occupancy !== undefined) this.#options.occupancy.isAlone = this.#edges.size < 2;
+  }
+
   #add(one: Numbered): Uplinks {
     const { current, log, ...shared } = this.#options;
     const { edge, number } = one;
@@ -149,6 +161,7 @@ export class Edges {
     const uplinks = new Uplinks({
       ...shared,
       edgeUrl: edge.url,
+      name,
       number,
       learned: (edges) => this.#adapt(edge, edges),
       key: edge.key,

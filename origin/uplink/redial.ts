@@ -7,7 +7,7 @@
  *   it refuses for the time                   backoff, 0 to 2 s: a clock is set right by itself
  */
 import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
-import type { Ended } from "./connection.ts";
+import type { Ended } from "./connection-options.ts";
 
 export interface RedialTiming {
   readonly retry: BackoffBounds;

@@ -10,17 +10,21 @@ import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
+import type { OccupancyExchange } from "../occupancy/exchange.ts";
 import type { Log } from "../operate/log.ts";
 import type { PublishDoor } from "../publish/door.ts";
 import type { RevocationSpreading } from "../revocations/spreading.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { WatchList } from "../watch/watch-list.ts";
-import { type ConnectionTiming, type Ended, isRefusal, UplinkConnection } from "./connection.ts";
+import { isRefusal, UplinkConnection } from "./connection.ts";
+import type { ConnectionTiming, Ended } from "./connection-options.ts";
 import { Redial, type RedialTiming } from "./redial.ts";
 import { bearerToken } from "./token.ts";
 
 export interface UplinksOptions {
   readonly edgeUrl: URL;
+  /** What the edge is called. */
+  readonly name?: string;
   /** Which edge it is of those at that address. */
   readonly number?: number;
   /** How many there are, each time that it was asked. */
@@ -36,6 +40,8 @@ export interface UplinksOptions {
   readonly publishes?: PublishDoor;
   /** What is known of revocations, and where they go. */
   readonly revocations?: Pick<RevocationSpreading, "known" | "spread">;
+  /** Where numbers of subscribers go. */
+  readonly occupancy?: OccupancyExchange;
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
@@ -158,6 +164,13 @@ export class Uplinks {
     return facts.sort((a, b) => a.shard - b.shard);
   }
 
+  /** Whether the first dial of one of its shards is still under way. */
+  get isOpening(): boolean {
+    return [...this.#shards.values()].some(
+      ({ connection, ended }) => connection?.role === undefined && ended === undefined,
+    );
+  }
+
   /** On all uplinks since the start, as bytes on the wire. */
   get sentBytes(): number {
     let bytes = this.#sentBytes;
@@ -201,7 +214,7 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { key, slice = WHOLE, watchList, publishes, revocations } = this.#options;
+    const { key, name = "", slice = WHOLE, watchList, publishes, revocations, occupancy } = this.#options;
     const { log, failed, backlogBytes } = this.#options;
     const url = this.#url();
     url.searchParams.set("shard", String(shard));
@@ -215,6 +228,8 @@ export class Uplinks {
       watchList,
       publishes,
       revocations,
+      edge: name,
+      occupancy,
       log,
       timing: this.#timing,
       backlogBytes: backlogBytes ?? LIMITS.uplinkBacklogBytes,

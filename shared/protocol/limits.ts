@@ -28,6 +28,10 @@ export const LIMITS = {
   standbysPerSlice: 8,
   /** Edges that share an address (D5). */
   edgesAtAddress: 64,
+  /** Endpoints of which a shard asks how many subscribers other edges have, and an origin asks one for others (D6). */
+  countsElsewhere: 10_000,
+  /** Endpoints of which a shard tells one origin how many subscribers it has. */
+  countsForOrigin: 20_000,
   /** Slices into which origins may divide the partitions. */
   slices: 64,
   /** Numbers of slices at once. Two would do, but an odd one must keep nobody from these (N9). */

@@ -17,11 +17,21 @@ import {
   WaitingSchema,
 } from "./attach.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
+import {
+  type Counted,
+  CountedSchema,
+  CountSchema,
+  type CountWanted,
+  EnoughSchema,
+  readCount,
+  readCounted,
+  readEnough,
+} from "./counting.ts";
 import { type LinkPublished, LinkPublishedSchema, readLinkPublished } from "./link-publish.ts";
 import { type Meant, MeantSchema, type TokenNames, TokenNamesSchema, writeNames } from "./revocation.ts";
 import { EndpointSchema, IdSchema } from "./schemas.ts";
 
-const CountSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const AmountSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const MsSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const Schemas = {
@@ -32,7 +42,7 @@ const Schemas = {
       generation: GenerationSchema,
       dial: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
       /** How many the shard has; left out if it has none. */
-      revocations: v.optional(CountSchema),
+      revocations: v.optional(AmountSchema),
     }),
   }),
   empty: v.object({
@@ -41,12 +51,9 @@ const Schemas = {
     nothing: v.optional(v.literal(true)),
   }),
   occupied: v.object({ occupied: EndpointSchema }),
-  count: v.object({ count: EndpointSchema }),
-  enough: v.object({ enough: EndpointSchema }),
-  counted: v.object({ counted: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
   later: v.object({ later: EndpointSchema }),
   curious: v.object({ curious: v.object({ endpoint: EndpointSchema, wants: v.boolean() }) }),
-  occupancy: v.object({ occupancy: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
+  occupancy: v.object({ occupancy: v.object({ endpoint: EndpointSchema, subscribers: AmountSchema }) }),
   detached: v.object({ detached: EndpointSchema }),
   idle: v.object({ idle: v.literal(true) }),
   wakeAt: v.object({ wake: v.object({ at: MsSchema }) }),
@@ -57,11 +64,11 @@ const Schemas = {
       id: IdSchema,
       /** Places in the list that was asked about, each with the milliseconds that its socket has left. */
       revoked: v.array(v.tuple([IdSchema, MsSchema])),
-      revocations: CountSchema,
+      revocations: AmountSchema,
     }),
   }),
   revoke: v.object({ revoke: v.object({ meant: MeantSchema, graceMs: MsSchema }) }),
-  revocations: v.object({ revocations: CountSchema }),
+  revocations: v.object({ revocations: AmountSchema }),
 } as const;
 
 export type LinkHello = v.InferOutput<typeof Schemas.hello>["hello"];
@@ -78,7 +85,7 @@ export type LinkDown =
   | { readonly kind: "checked"; readonly checked: Checked }
   | { readonly kind: "revoke"; readonly meant: Meant; readonly graceMs: number }
   /** How many subscribers there are is wanted, now and when it changes; and then no more (O2). */
-  | { readonly kind: "count" | "enough"; readonly endpoint: string }
+  | CountWanted
   /** So many there are, of all objects; for subscribers that want to know it. */
   | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
   /** So many are left, after one was lifted. */
@@ -93,7 +100,7 @@ export type LinkUp =
   | { readonly kind: "empty"; readonly endpoint: string; readonly nothing?: true | undefined }
   | { readonly kind: "occupied"; readonly endpoint: string }
   /** So many are there; or there are others, which it is too soon to tell (O2). */
-  | { readonly kind: "counted"; readonly endpoint: string; readonly subscribers: number }
+  | Counted
   | { readonly kind: "later"; readonly endpoint: string }
   /** Whether some of its subscribers want to know how many there are of all objects (O2). */
   | { readonly kind: "curious"; readonly endpoint: string; readonly wants: boolean }
@@ -109,8 +116,8 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
     hello: as("linkHello", Schemas.hello, (o) => ({ kind: "hello", hello: o.hello })),
     attached: as("attached", AttachedSchema, (o) => ({ kind: "attached", attached: readAttached(o) })),
     waiting: as("waiting", WaitingSchema, readWaiting),
-    count: as("count", Schemas.count, (o) => ({ kind: "count", endpoint: o.count })),
-    enough: as("enough", Schemas.enough, (o) => ({ kind: "enough", endpoint: o.enough })),
+    count: as("count", CountSchema, readCount),
+    enough: as("enough", EnoughSchema, readEnough),
     occupancy: as("occupancy", Schemas.occupancy, ({ occupancy }) => ({ kind: "occupancy", ...occupancy })),
     detached: as("detached", Schemas.detached, (o) => ({ kind: "detached", endpoint: o.detached })),
     wake: as("wake", Schemas.wake, () => ({ kind: "wake" })),
@@ -138,7 +145,7 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
       nothing,
     })),
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
-    counted: as("counted", Schemas.counted, ({ counted }) => ({ kind: "counted", ...counted })),
+    counted: as("counted", CountedSchema, readCounted),
     later: as("later", Schemas.later, (o) => ({ kind: "later", endpoint: o.later })),
     curious: as("curious", Schemas.curious, ({ curious }) => ({ kind: "curious", ...curious })),
     idle: as("idle", Schemas.idle, () => ({ kind: "idle" })),
@@ -158,20 +165,6 @@ export function encodeEmpty(endpoint: string, nothing = false): string {
 
 export function encodeOccupied(endpoint: string): string {
   return JSON.stringify({ occupied: endpoint });
-}
-
-/** A shard wants to know how many subscribers there are, now and when it changes (O2). */
-export function encodeCount(endpoint: string): string {
-  return JSON.stringify({ count: endpoint });
-}
-
-/** It doesn't any more. */
-export function encodeEnough(endpoint: string): string {
-  return JSON.stringify({ enough: endpoint });
-}
-
-export function encodeCounted(endpoint: string, subscribers: number): string {
-  return JSON.stringify({ counted: { endpoint, subscribers } });
 }
 
 /** There are more or fewer than was just said: the shard is to ask again. */

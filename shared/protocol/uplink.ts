@@ -1,6 +1,6 @@
 /**
  * Control frames between an origin and a shard: rules U1–U15 of INTERNALS.md; what they pass on between the
- * origin and a link is in attach.ts.
+ * origin and a link is in attach.ts, and what they say of subscribers of other edges in counting.ts.
  *
  * Every frame that the origin sends is addressed (addressed.ts). What a shard sends up is bare control frames.
  */
@@ -20,6 +20,20 @@ import {
 } from "./attach.ts";
 import type { ErrorCode } from "./codes.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
+import {
+  AloneSchema,
+  type Counted,
+  CountedSchema,
+  CountSchema,
+  type CountWanted,
+  type Elsewhere,
+  ElsewhereSchema,
+  EnoughSchema,
+  readCount,
+  readCounted,
+  readElsewhere,
+  readEnough,
+} from "./counting.ts";
 import type { ErrorBody } from "./error-body.ts";
 import { formatPosition, type Position } from "./position.ts";
 import { type Published, PublishedSchema, readWriting, type Writing, WritingSchema } from "./publish.ts";
@@ -44,6 +58,8 @@ const Schemas = {
       version: VersionSchema,
       origin: v.pipe(v.string(), v.maxLength(64)),
       slice: v.optional(SliceSchema),
+      /** It dials no other edge (D6). */
+      alone: v.optional(v.literal(true)),
     }),
   }),
   shardHello: v.object({
@@ -130,6 +146,11 @@ export type OriginSays =
   | { readonly kind: "revocations"; readonly id: number; readonly revocations: readonly Revocation[] }
   /** What became of a revocation that the shard has spread. */
   | { readonly kind: "spread"; readonly id: number; readonly out: SpreadOut }
+  /** How many subscribers the shard has is wanted for other edges; or no more (D6). */
+  | CountWanted
+  | Elsewhere
+  /** Whether it dials no other edge: then there is nobody elsewhere. */
+  | { readonly kind: "alone"; readonly alone: boolean }
   /** It writes a partition from here on, or no longer (W8). */
   | { readonly kind: "writes"; readonly writing: Writing }
   /** The answer to a publish (W6). */
@@ -152,6 +173,9 @@ export type ShardSays =
     }
   /** What was revoked or lifted here, to be told to all edges (D4). */
   | { readonly kind: "spread"; readonly id: number; readonly revocation: Revocation }
+  /** How many subscribers other edges have is wanted, or no more; and how many it has itself (D6). */
+  | CountWanted
+  | Counted
   /** It has stored what an origin told it of revocations. */
   | { readonly kind: "learnt"; readonly id: number }
   | { readonly kind: "pong" }
@@ -173,6 +197,10 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       notHome: o.notHome,
       value: o.value,
     })),
+    count: as("count", CountSchema, readCount),
+    enough: as("enough", EnoughSchema, readEnough),
+    elsewhere: as("elsewhere", ElsewhereSchema, readElsewhere),
+    alone: as("alone", AloneSchema, ({ alone }) => ({ kind: "alone", alone })),
     writes: as("writes", WritingSchema, (o) => ({ kind: "writes", writing: readWriting(o) })),
     revocations: as("revocations", Schemas.revocations, ({ id, revocations }) => ({
       kind: "revocations",
@@ -216,6 +244,9 @@ export const decodeShardSays: Reader<ShardSays> = reader<ShardSays>(
       endpoint: o.get,
       brief: o.brief,
     })),
+    count: as("count", CountSchema, readCount),
+    enough: as("enough", EnoughSchema, readEnough),
+    counted: as("counted", CountedSchema, readCounted),
     spread: as("spread", Schemas.spread, ({ spread, id }) => ({ kind: "spread", id, revocation: spread })),
     learnt: as("learnt", Schemas.learnt, ({ learnt }) => ({ kind: "learnt", id: learnt })),
     pong: () => ({ ok: true, value: { kind: "pong" } }),

@@ -53,13 +53,18 @@ afterAll(async () => {
   await deployment?.stop();
 });
 
-/** For a while each has an edge to itself, so that it leads there when both have both. */
-async function leadApart(): Promise<void> {
+/** Each has an edge to itself. */
+async function apart(): Promise<void> {
   dial([workerd], [node]);
   await eventually(async () => {
     const [of, ofOther] = await Promise.all(deployment.urls.map(leaders));
     return of?.every((name) => name === FIRST_ORIGIN) && ofOther?.every((name) => name === SECOND_ORIGIN);
   }, "each leads at an edge of its own");
+}
+
+/** That was so for a while, so each leads at one when both have both. */
+async function leadApart(): Promise<void> {
+  await apart();
   dial(deployment.urls, deployment.urls);
   await standBy();
 }
@@ -110,6 +115,10 @@ async function published(urls: readonly string[], path: string, body: string, ke
   }, `a position of ${key}`);
   return position ?? "";
 }
+
+/** How many subscribers an edge says there are. */
+const count = async (url: string, path: string) =>
+  ((await (await fetch(`${url}${path}?occupancy`)).json()) as { subscribers: number }).subscribers;
 
 function subscribe(path: string, from: string | undefined, url: string) {
   const subscriber = deployment.subscribe(path, from, url);
@@ -311,6 +320,60 @@ describe("[D4] revoking", () => {
   });
 });
 
+describe("[D6] how many subscribers there are", () => {
+  const path = pathOf("t", "counted");
+  /** Of one that wants to be told it: what it was told last. */
+  const curious = async (url: string) => {
+    const subscriber = new RawSubscriber(`${url.replace("http", "ws")}${path}?occupancy`);
+    onTestFinished(() => subscriber.close());
+    await subscriber.verdict();
+    return subscriber;
+  };
+  const isTold = (subscriber: RawSubscriber, subscribers: number) =>
+    subscriber.until(({ others }) => others.at(-1)?.subscribers === subscribers, `told ${subscribers}`);
+  const comesTo = (subscribers: number, urls: readonly string[]) =>
+    eventually(
+      async () => (await Promise.all(urls.map((url) => count(url, path)))).every((n) => n === subscribers),
+      `${subscribers} at ${urls.join()}`,
+    );
+
+  test("[O1] [O4] is the same at both edges, which each origin leads at one of, and told to those who want to know", async () => {
+    const [one, other] = [await curious(workerd), await curious(node)];
+    await Promise.all([isTold(one, 2), isTold(other, 2)]);
+    await comesTo(2, deployment.urls);
+
+    const third = subscribe(path, undefined, node);
+    await Promise.all([isTold(one, 3), isTold(other, 3)]);
+    await comesTo(3, deployment.urls);
+
+    for (const subscriber of [one, third]) await subscriber.close();
+    await isTold(other, 1);
+    await comesTo(1, deployment.urls);
+    await other.close();
+    await comesTo(0, deployment.urls);
+    expect([...one.violations, ...other.violations, ...third.violations]).toEqual([]);
+  });
+
+  test("leaves out those of an edge that is killed, and counts those that come when it is back", async () => {
+    const [there, cut] = [await curious(node), subscribe(path, undefined, workerd)];
+    await cut.verdict();
+    await isTold(there, 2);
+
+    await deployment.edge?.stop("SIGKILL");
+    await isTold(there, 1);
+    await comesTo(1, [node]);
+
+    deployment.edge = deployment.startEdge();
+    await standBy();
+    const back = [subscribe(path, cut.position, workerd), subscribe(path, cut.position, workerd)];
+    await Promise.all(back.map((subscriber) => subscriber.verdict()));
+    await isTold(there, 3);
+    await comesTo(3, deployment.urls);
+    for (const subscriber of [there, ...back]) await subscriber.close();
+    await comesTo(0, deployment.urls);
+  });
+});
+
 /** Why nginx can't be had here; in CI that is a failure. */
 function reasonAgainst(): string | undefined {
   try {
@@ -326,9 +389,7 @@ const describeWithNginx = reason === undefined ? describe : describe.skip;
 
 describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reason})`}:`, () => {
   const keys = Array.from({ length: 16 }, (_, i) => `proxied-${i}/x y`);
-  const count = async (url: string, path: string) =>
-    ((await (await fetch(`${url}${path}?occupancy`)).json()) as { subscribers: number }).subscribers;
-  /** How many follow each endpoint, at each edge. */
+  /** How many follow each endpoint, at each edge, as it says while no origin dials the other one, too. */
   const followers = async () =>
     Promise.all(
       keys.map(async (key) => {
@@ -383,7 +444,10 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     // Some at one, some at the other, and none at both.
     const isApart = (counts: readonly string[]) =>
       new Set(counts).size === 2 && counts.includes("2,0") && counts.includes("0,2");
+    await apart();
     await eventually(async () => isApart(await followers()), "each at one edge");
+    dial(deployment.urls, deployment.urls);
+    await standBy();
     await deployment.edge?.stop("SIGKILL");
     write();
     await haveAll();

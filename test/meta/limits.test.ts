@@ -56,6 +56,8 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
       ["uplinks that stand by at a shard for a slice", number(LIMITS.standbysPerSlice)],
       ["offset of an update", `${number(LIMITS.plausibleOffset)} (2^52)`],
       ["edges at one address (D5)", `${LIMITS.edgesAtAddress}`],
+      ["endpoints of which a shard asks how many other edges have (D6)", number(LIMITS.countsElsewhere)],
+      ["endpoints of which a shard tells an origin how many it has (D6)", number(LIMITS.countsForOrigin)],
       ["slices; numbers of slices at once", `${LIMITS.slices}; ${LIMITS.sliceCounts}`],
       ["held of slices' answers, by a shard", size(LIMITS.scatterGatherBytes)],
       ["a value in the answer to a question", size(LIMITS.questionValueBytes)],

@@ -45,6 +45,9 @@ const SHARD_SAYS = [
   '{"cancel":"/quotes/AAPL","id":3,"link":7}',
   '{"detach":"/quotes/AAPL","link":7}',
   '{"get":"/quotes/AAPL","id":13,"brief":true}',
+  '{"count":"/quotes/AAPL"}',
+  '{"enough":"/quotes/AAPL"}',
+  '{"counted":{"endpoint":"/quotes/AAPL","subscribers":12}}',
   '{"pong":1}',
 ];
 

@@ -68,6 +68,7 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     watched: madeUp.watched ?? 0,
     watchCounts: newWatchCounts(),
     publishCounts: { outcomes: new Map([["published", 3]]), tookMs: 1_500 },
+    occupancy: { endpoints: 2, refused: 1 },
     edges: Object.entries({ "https://edge.example": uplinks, ...madeUp.otherEdges }).map(edgeFacts),
     index: {
       partitions: index.map(partitionFacts),

@@ -19,14 +19,14 @@ import { type Message, splitBinary, splitText } from "../../../shared/protocol/m
 import type { TokenNames } from "../../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../../shared/protocol/uplink.ts";
 import { isOfMany, type ObjectIdentity } from "../../object-identity.ts";
-import { closeQuietly, type Peer } from "../../peer.ts";
+import { closeQuietly, type HibernatingPeer, type Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import type { Attaches } from "../answering/answering.ts";
+import { Occupancy } from "../occupancy/occupancy.ts";
 import { Dialer, type DialerPorts } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
-import { Occupancy } from "./occupancy.ts";
 import { Wakes, type WakesPorts } from "./wakes.ts";
 
 export interface AttachedObjectsPorts extends DialerPorts, DownlinkPorts, LingerPorts, WakesPorts {
@@ -47,6 +47,9 @@ export interface AboveLinks {
   publish(link: Link, frame: Uint8Array<ArrayBuffer>): string | undefined;
   /** To the active origin of each slice. */
   send(frames: readonly string[]): void;
+  /** Active origins that may speak of an endpoint; and what is said to one of them, or to one that stands by. */
+  origins(path: string): readonly HibernatingPeer[];
+  tell(uplink: HibernatingPeer, frames: readonly string[]): void;
 }
 
 /** How long an endpoint stays attached after its last subscriber has gone; and one whose key has no record. */
@@ -76,6 +79,8 @@ export class AttachedObjects {
       now: () => ports.now(),
       after: (ms, run) => ports.after(ms, run),
       send: (link, frame) => this.down.send(link, [frame]),
+      origins: (path) => above.origins(path),
+      tell: (uplink, frames) => above.tell(uplink, frames),
     });
     const leave = (watch: Watch) => this.#leave(watch);
     const together = (leaves: () => void) => this.down.batch(leaves);

@@ -36,6 +36,10 @@ export class Linger<T> {
     this.#tick(this.#ms);
   }
 
+  has(left: T): boolean {
+    return this.#until.has(left);
+  }
+
   end(left: T): void {
     this.#until.delete(left);
   }

@@ -5,7 +5,7 @@
 import type { UplinkScope } from "../../../shared/config/uplink-scope.ts";
 import { parseAddress } from "../../../shared/protocol/address.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
-import { endpointOf, type OriginItem } from "./origin-items.ts";
+import { endpointOf, isAboutCounts, type OriginItem } from "./origin-items.ts";
 
 const OTHER_TOPIC = "its key may not speak for this topic";
 const IMPLAUSIBLE = "an offset lies beyond the end that any log could have";
@@ -16,8 +16,15 @@ export function disbelief(item: OriginItem, scope: UplinkScope | undefined): Dis
   if (item.update !== undefined && item.update.offset > LIMITS.plausibleOffset) return IMPLAUSIBLE;
   if (scope === undefined) return undefined;
   if (item.says?.kind === "writes") return scope.mayTopic(item.says.writing.topic) ? undefined : OTHER_TOPIC;
-  const path = item.says?.kind === "latest" ? item.says.endpoint : endpointOf(item);
+  const path = speaksOf(item);
   if (path === undefined) return undefined;
   const address = parseAddress(path);
   return address.ok && scope.mayTopic(address.address.topic) ? undefined : OTHER_TOPIC;
+}
+
+/** The endpoint that an item is about, if it is about one. */
+function speaksOf(item: OriginItem): string | undefined {
+  const { says } = item;
+  if (says?.kind === "latest" || isAboutCounts(says)) return says.endpoint;
+  return endpointOf(item);
 }

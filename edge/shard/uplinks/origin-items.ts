@@ -8,6 +8,9 @@ import type { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
 import { isUpdate } from "../../../shared/protocol/subscriber.ts";
 import { decodeOriginSays, type OriginSays } from "../../../shared/protocol/uplink.ts";
 
+/** What an origin says of how many subscribers an endpoint has. */
+export type AboutCounts = Extract<OriginSays, { kind: "count" | "enough" | "elsewhere" }>;
+
 export interface OriginItem {
   readonly to: AddressedTo;
   /** Without its address. */
@@ -49,4 +52,8 @@ export function endpointOf({ says, update }: OriginItem): string | undefined {
   if (update !== undefined) return update.endpoint;
   if (says?.kind === "attached") return says.attached.endpoint;
   return says?.kind === "waiting" ? says.endpoint : undefined;
+}
+
+export function isAboutCounts(says: OriginSays | undefined): says is AboutCounts {
+  return says?.kind === "count" || says?.kind === "enough" || says?.kind === "elsewhere";
 }

@@ -1,6 +1,6 @@
 /**
  * What origins say on their uplinks, and who hears it: U3, U16 and U17 of INTERNALS.md. An origin that leads speaks to links
- * and to askers; a standby only about itself, what it writes and what was revoked; one that was fenced is told so. A frame that can't be read
+ * and to askers; a standby only about itself, what it writes, what was revoked, and for other edges; one that was fenced is told so. A frame that can't be read
  * ends the uplink if it is for the shard itself, else only the link or the question that it is for: the uplink is that of many
  * others too.
  */
@@ -16,7 +16,7 @@ import { errorBody } from "../../../shared/protocol/schemas.ts";
 import type { SpreadOut } from "../../../shared/protocol/uplink.ts";
 import type { HibernatingPeer } from "../../peer.ts";
 import { type Disbelief, disbelief } from "./disbelief.ts";
-import { type OriginItem, readItem } from "./origin-items.ts";
+import { type AboutCounts, isAboutCounts, type OriginItem, readItem } from "./origin-items.ts";
 import type { Slices } from "./slices.ts";
 import { strangersStanding, verifiedName } from "./uplink-attachment.ts";
 
@@ -39,6 +39,9 @@ export interface Hearers {
   /** What was revoked or lifted at other edges. */
   revocations(from: HibernatingPeer, id: number, revocations: readonly Revocation[]): void;
   spread(from: HibernatingPeer, id: number, out: SpreadOut): void;
+  counts(from: HibernatingPeer, says: AboutCounts): void;
+  /** Whether it dials no other edge. */
+  alone(from: HibernatingPeer, isAlone: boolean): void;
 }
 
 export class OriginMessages {
@@ -71,8 +74,12 @@ export class OriginMessages {
     const item = readItem(frame, this.#headsOf);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
-    if (standing === "greeting" || owner === undefined)
-      return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
+    if (standing === "greeting" || owner === undefined) {
+      if (says?.kind !== "hello") return "bad_frame";
+      // Before it leads, and is asked.
+      this.#hearers.alone(socket, says.hello.alone === true);
+      return this.#slices.welcome(socket, says.hello);
+    }
     if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
     if (to.kind === "shard" && says?.kind === "published")
@@ -81,12 +88,15 @@ export class OriginMessages {
     // A key that is bound to some topics says nothing about tokens, which may be for others.
     if (to.kind === "shard" && says?.kind === "revocations" && this.#slices.scopes.of(socket) === undefined)
       this.#hearers.revocations(socket, says.id, says.revocations);
-    // What a standby says of endpoints nobody has asked it; but it may write.
-    if (standing === "standby" && says?.kind !== "writes") return undefined;
+    if (to.kind === "shard" && says?.kind === "alone") this.#hearers.alone(socket, says.alone);
+    // What a standby says of endpoints nobody has asked it; but it may write, and count for an edge at which it leads.
+    if (standing === "standby" && says?.kind !== "writes" && !isAboutCounts(says)) return undefined;
     const slice = owner.slice.number;
     const why = disbelief(item, this.#slices.scopes.of(socket));
     if (why === undefined && to.kind === "shard" && says?.kind === "writes")
       this.#hearers.writes(socket, says.writing);
+    else if (why === undefined && to.kind === "shard" && isAboutCounts(says))
+      this.#hearers.counts(socket, says);
     else if (why !== undefined) this.#disbelieve(socket, item, slice, why);
     else if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
     else if (to.kind === "links") for (const link of to.links) this.#hearers.link(link, slice, item);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Census } from "../../../edge/endpoint/census.ts";
-import { encodeCount, encodeEnough, encodeLinkOccupancy } from "../../../shared/protocol/link.ts";
+import { encodeCount, encodeEnough } from "../../../shared/protocol/counting.ts";
+import { encodeLinkOccupancy } from "../../../shared/protocol/link.ts";
 import { answer, PATH, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { link, SmallEndpoint, subscribe } from "../../support/small-endpoint.ts";

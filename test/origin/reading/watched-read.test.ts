@@ -88,6 +88,7 @@ const status = () =>
     watched: 0,
     watchCounts: newWatchCounts(),
     publishCounts: { outcomes: new Map(), tookMs: 0 },
+    occupancy: { endpoints: 0, refused: 0 },
     elapsed: 0,
     edges: [],
     index: { partitions: [], counts: { appends: 0, appendMs: 0, dropped: 0 }, diskBytes: 0 },

@@ -1,10 +1,17 @@
 /** One origin that dials several edges, as these see it. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { OccupancyExchange } from "../../../origin/occupancy/exchange.ts";
 import { RevocationSpreading } from "../../../origin/revocations/spreading.ts";
 import { type Edge, edgeName } from "../../../origin/settings/edges.ts";
 import { Edges, type EdgesOptions } from "../../../origin/uplink/edges.ts";
 import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
+import {
+  encodeAlone,
+  encodeCount,
+  encodeCounted,
+  encodeElsewhere,
+} from "../../../shared/protocol/counting.ts";
 import type { Revocation } from "../../../shared/protocol/revocation.ts";
 import { encodeLearnt, encodeSpread } from "../../../shared/protocol/uplink.ts";
 import { freePort } from "../../support/ports.ts";
@@ -314,4 +321,35 @@ describe("[D4] what is revoked at one edge", () => {
 
     expect(await spreadOut(asker)).toMatchObject({ stored: [one.url.origin], missing: [other.url.origin] });
   });
+});
+
+test("[D6] an edge is told how many subscribers others have, as long as these are there; one that is alone is told that it is", async () => {
+  const exchange: OccupancyExchange = new OccupancyExchange({
+    now: () => performance.now(),
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+    tells: () => true,
+    opening: () => edges.opening(),
+  });
+  const path = "/t/a";
+  const hears = (uplink: TakenUplink, frame: string) =>
+    uplink.until(({ said }) => said.includes(`0 ${frame}`));
+  start([at(one)], { occupancy: exchange });
+  const asker = await one.uplink(1);
+  await hears(asker, '{"hello":{"version":1,"origin":"here","alone":true}}');
+  await origin.recorded.until("uplink_open");
+
+  edges.change([at(one), at(other)]);
+  await hears(asker, encodeAlone(false));
+  asker.say(encodeCount(path));
+  const asked = await other.uplink(1);
+  await hears(asked, encodeCount(path));
+  asked.say(encodeCounted(path, 3));
+  await hears(asker, encodeElsewhere(path, 3));
+
+  edges.change([at(one)]);
+  await hears(asker, encodeAlone(true));
+  expect(exchange.size).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Ended } from "../../../origin/uplink/connection.ts";
+import type { Ended } from "../../../origin/uplink/connection-options.ts";
 import { Redial } from "../../../origin/uplink/redial.ts";
 
 const timing = {

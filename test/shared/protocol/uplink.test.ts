@@ -8,6 +8,13 @@ import {
   encodeWaiting,
 } from "../../../shared/protocol/attach.ts";
 import {
+  encodeAlone,
+  encodeCount,
+  encodeCounted,
+  encodeElsewhere,
+  encodeEnough,
+} from "../../../shared/protocol/counting.ts";
+import {
   decodeLinkDown,
   decodeLinkUp,
   encodeEmpty,
@@ -110,6 +117,33 @@ describe("control frames", () => {
       ok: true,
       value: { kind: "occupied", endpoint: "/t/k" },
     });
+  });
+
+  test("[O2] [D6] what is said of numbers of subscribers is read back, in bounds, whatever was claimed", () => {
+    const [count, enough] = [encodeCount("/t/k"), encodeEnough("/t/k")];
+    for (const decode of [decodeOriginSays, decodeShardSays, decodeLinkDown]) {
+      expect(decode(count)).toEqual({ ok: true, value: { kind: "count", endpoint: "/t/k" } });
+      expect(decode(enough)).toEqual({ ok: true, value: { kind: "enough", endpoint: "/t/k" } });
+      expect(decode('{"count":"t/k"}').ok).toBe(false);
+    }
+    for (const decode of [decodeShardSays, decodeLinkUp]) {
+      expect(decode(encodeCounted("/t/k", 3))).toEqual({
+        ok: true,
+        value: { kind: "counted", endpoint: "/t/k", subscribers: 3 },
+      });
+      for (const subscribers of [-1, 0.5, 2 ** 40 + 1, "3", null])
+        expect(decode(JSON.stringify({ counted: { endpoint: "/t/k", subscribers } })).ok).toBe(false);
+    }
+    expect(decodeOriginSays(encodeElsewhere("/t/k", 2 ** 41))).toEqual({
+      ok: true,
+      value: { kind: "elsewhere", endpoint: "/t/k", subscribers: 2 ** 40 },
+    });
+    expect(decodeOriginSays('{"elsewhere":{"endpoint":"/t/k"}}').ok).toBe(false);
+    expect(decodeOriginSays(encodeAlone(false))).toEqual({
+      ok: true,
+      value: { kind: "alone", alone: false },
+    });
+    expect(decodeOriginSays('{"alone":1}').ok).toBe(false);
   });
 
   test("[V4] kinds of a later version are unknown, broken ones are a problem, and nothing throws", () => {

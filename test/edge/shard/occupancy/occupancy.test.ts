@@ -1,18 +1,14 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Census } from "../../../../edge/endpoint/census.ts";
-import { endpointObject } from "../../../../edge/object-identity.ts";
-import { type Link, type Watch, watchOn } from "../../../../edge/shard/links/links.ts";
-import { Occupancy } from "../../../../edge/shard/links/occupancy.ts";
-import { RoutingReader } from "../../../../shared/protocol/routing-reader.ts";
+import type { Link, Watch } from "../../../../edge/shard/links/links.ts";
+import { Occupancy } from "../../../../edge/shard/occupancy/occupancy.ts";
+import { Holder, watchOf } from "../../../support/counted-objects.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
-import { FakeSocket } from "../../../support/fake-socket.ts";
 
 const PATH = "/quotes/A";
 
 let clock: FakeClock;
 let occupancy: Occupancy;
 let said: { readonly link: Link; readonly frame: unknown }[];
-let number = 0;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -21,14 +17,13 @@ beforeEach(() => {
     now: () => clock.now(),
     after: (ms, run) => clock.after(ms, run),
     send: (link, frame) => said.push({ link, frame: JSON.parse(frame) }),
+    origins: () => [],
+    tell: () => undefined,
   });
 });
 
 function watch(): Watch {
-  number++;
-  const peer = new FakeSocket();
-  const link = { number, object: endpointObject(PATH), peer, heads: new RoutingReader(), watches: new Map() };
-  const made = watchOn(link, PATH);
+  const made = watchOf(PATH);
   occupancy.begin(made);
   return made;
 }
@@ -215,48 +210,6 @@ describe("[O3] objects whose subscribers want to know", () => {
   });
 });
 
-/** An object of the endpoint, whose link may break and which may lose its memory; what is said takes its time. */
-class Holder {
-  subscribers = 0;
-  watch: Watch | undefined;
-  readonly #census = { now: new Census() };
-
-  linked(): void {
-    this.#census.now.end();
-    this.watch = watch();
-  }
-
-  lost(): void {
-    if (this.watch !== undefined) occupancy.end(this.watch);
-    this.watch = undefined;
-  }
-
-  /** Its memory goes, but for what is kept on the link. */
-  sleep(): void {
-    this.#census.now = new Census(this.#census.now.said);
-  }
-
-  hear(frame: unknown): void {
-    if (JSON.stringify(frame).includes("count")) this.#census.now.begin();
-    else this.#census.now.end();
-    this.speak();
-  }
-
-  change(by: number): void {
-    this.subscribers = Math.max(0, this.subscribers + by);
-    this.speak();
-  }
-
-  speak(): void {
-    const { watch: on, subscribers } = this;
-    if (on === undefined) return;
-    const news = this.#census.now.news(subscribers, clock.now());
-    const under = clock.random() * 20;
-    if (news === "counted") clock.after(under, () => this.watch === on && occupancy.counted(on, subscribers));
-    if (news === "later") clock.after(under, () => this.watch === on && occupancy.later(on));
-  }
-}
-
 test("[O2] is right within a second of whatever happened: 300 histories of objects, links that break, and sleep", async () => {
   let state = 11;
   const random = () => {
@@ -264,14 +217,12 @@ test("[O2] is right within a second of whatever happened: 300 histories of objec
     return state / 2 ** 32;
   };
   for (let history = 0; history < 300; history++) {
-    const holders = Array.from({ length: 1 + Math.floor(random() * 4) }, () => new Holder());
-    for (const holder of holders) holder.linked();
+    const objects = 1 + Math.floor(random() * 4);
+    const holders = Array.from({ length: objects }, () => new Holder(PATH, clock, random));
+    for (const holder of holders) holder.linked(occupancy);
     const deliver = () => {
-      for (const { link, frame } of said.splice(0)) {
-        const holder = holders.find(({ watch: on }) => on?.link === link);
-        if (holder !== undefined)
-          clock.after(random() * 20, () => holder.watch?.link === link && holder.hear(frame));
-      }
+      for (const { link, frame } of said.splice(0))
+        for (const holder of holders) holder.hear(link, JSON.stringify(frame));
     };
     const pass = (ms: number) => {
       for (let i = 0; i < ms; i += 10) {
@@ -281,18 +232,18 @@ test("[O2] is right within a second of whatever happened: 300 histories of objec
       deliver();
     };
     for (let step = 0; step < 40; step++) {
-      const holder = holders[Math.floor(random() * holders.length)] ?? new Holder();
+      const holder = holders[Math.floor(random() * holders.length)] ?? new Holder(PATH, clock, random);
       const what = random();
       if (what < 0.6) holder.change(random() < 0.5 ? 1 : -1);
       else if (what < 0.7) holder.lost();
-      else if (what < 0.8 && holder.watch === undefined) holder.linked();
+      else if (what < 0.8 && holder.watch === undefined) holder.linked(occupancy);
       else if (what < 0.85) {
         pass(600);
         holder.sleep();
       } else if (what < 0.95) void occupancy.ask(PATH);
       pass(random() < 0.7 ? 10 : 400);
     }
-    for (const holder of holders) if (holder.watch === undefined) holder.linked();
+    for (const holder of holders) if (holder.watch === undefined) holder.linked(occupancy);
     void occupancy.ask(PATH);
     pass(1_000);
     const expected = holders.reduce((sum, { subscribers }) => sum + subscribers, 0);

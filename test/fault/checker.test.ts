@@ -462,6 +462,17 @@ describe("where records vanish from the log,", () => {
       expect(findings.announced).toMatchObject([{ justification }]);
     });
 
+    test.each<[string, number, string | undefined]>([
+      ["whose beginning a full index may have dropped", 1, "aged"],
+      ["of which it must still hold all", 0, undefined],
+    ])("one that comes back stands nowhere in an offset space of its key %s", (_, dropped, justification) => {
+      const moved = logOf({ "a.0": [1, 2, 3], "b.0": [1, 2] });
+      const happenings = [lost("a.0:30,b.0:20")];
+      const history = { subscriber: "s", endpoint: ENDPOINT, from: "a.0:30", happenings };
+      const isDropped = (id: number) => id > idOf("b.0", 0) && id <= idOf("b.0", dropped);
+      expect(check(history, moved, isDropped).announced).toMatchObject([{ justification }]);
+    });
+
     test("a record names no predecessor only where an index that is full may have dropped it", () => {
       const happenings = [JOINED, ...updates([2, 3]), following(4, undefined), ...updates([5, 6])];
       const history = { subscriber: "s", endpoint: ENDPOINT, happenings };

@@ -195,7 +195,9 @@ class Check {
     }
     this.#announced.push({ cause, justification, records });
     if (justification === undefined)
-      this.#problem(`a gap with cause ${cause}: from ${formatPosition(before)} to ${position}`);
+      this.#problem(
+        `a gap with cause ${cause}: from ${formatPosition(before)} to ${position}, when ${written} had been written`,
+      );
     this.#standing = after;
   }
 
@@ -216,11 +218,13 @@ class Check {
       forgetful?.vanished.some(({ offset, id }) => offset >= (before.get(epoch) ?? -1) && id < written),
     );
     if (hasVanished) return "vanished";
-    const isOld = own.some(([epoch]) => {
+    const isOld = own.some(([epoch, { records: all }]) => {
       const at = before.get(epoch);
-      const records = at === undefined ? [] : this.#recordsOf(epoch);
-      const last = at === undefined ? undefined : records[indexAfter(records, at) - 1];
-      return last !== undefined && this.#mayBeDropped(last.id, written);
+      const records = this.#recordsOf(epoch);
+      // Who stands nowhere in an epoch may have missed whatever was in it, of which an index knows only what it hasn't dropped.
+      const last = at === undefined ? firstOf(all) : records[indexAfter(records, at) - 1];
+      const isDue = at !== undefined || records.some(({ id }) => id < written);
+      return isDue && last !== undefined && this.#mayBeDropped(last.id, written);
     });
     return isOld || own.some(([, { isShort }]) => isShort) ? "aged" : undefined;
   }
@@ -320,6 +324,15 @@ class Check {
     const { subscriber, endpoint } = this.#history;
     if (this.#problems.length < PROBLEMS) this.#problems.push(`${subscriber} of ${endpoint}: ${problem}`);
   }
+}
+
+/** The first record of an epoch, of whichever key. */
+function firstOf(records: ReadonlyMap<string, readonly Logged[]>): Logged | undefined {
+  const firsts = [...records.values()].flatMap(([first]) => first ?? []);
+  return firsts.reduce<Logged | undefined>(
+    (a, b) => (a !== undefined && a.offset < b.offset ? a : b),
+    undefined,
+  );
 }
 
 /** Index of the first record after an offset. */

@@ -19,6 +19,7 @@ describeWithKafka("many endpoints under faults:", () => {
       seconds: SECONDS,
       alone: 0,
       kinds: KINDS.map(({ name }) => name),
+      runtimes: ["workerd", "node"],
       brokers: 3,
       origins: 2,
       connections: CONNECTIONS,

@@ -1,4 +1,4 @@
-/** The edge on raw workerd, as edge/local/serve.ts runs it, but for the entry, and for who may end it and how. */
+/** An edge on either runtime, as edge/local/serve.ts runs it, but for the entry, and for who may end it and how. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,17 +7,20 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import { bundlePage, bundleWorker } from "../../edge/local/bundle.ts";
 import { readEdgeConfig, workerdConfig } from "../../edge/local/workerd-config.ts";
+import { NODE_FLAGS, type RunSettings } from "../../edge/runtime/node/run.ts";
 import { eventually } from "../support/deadline.ts";
 import { freePort } from "../support/ports.ts";
+import type { RuntimeName } from "../support/runtimes.ts";
 import { atExit } from "./at-exit.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** For connections of many endpoints, all of which come from one region here. */
 export const RELAYS = 2;
-/** As the product's own runner does: workerd ends on SIGTERM once its last connection has. */
+/** As the product's own runner does: a runtime ends on SIGTERM once its last connection has. */
 const DRAIN_MS = 500;
 
 export interface EdgeSettings {
+  readonly runtime: RuntimeName;
   /** Folder of all that it stores; made here. */
   readonly folder: string;
   readonly streams: string;
@@ -48,31 +51,35 @@ export class EdgeProcess {
     this.url = `http://127.0.0.1:${port}`;
   }
 
+  get runtime(): RuntimeName {
+    return this.#settings.runtime;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
   /** Bundles the Worker; each time it is another one to the runtime. */
   async build(): Promise<void> {
-    const { folder, streams } = this.#settings;
+    const { folder, streams, runtime } = this.#settings;
     const storage = join(folder, "objects");
     mkdirSync(storage, { recursive: true });
     const module = join(folder, "worker.js");
-    await bundleWorker({ root, main: "test/fault/edge/worker.ts", streams, outfile: module });
+    const format = runtime === "node" ? "cjs" : "esm";
+    await bundleWorker({ root, main: "test/fault/edge/worker.ts", streams, outfile: module, format });
     appendFileSync(module, `// Deploy ${++this.#deploys}\n`);
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
-    const compatibilityFlags = [...edge.compatibilityFlags, "unsafe_module"];
     // Names of origins are what tells who is active.
     const vars = { OPERATIONS: "on", DETAILS: "on", RELAYS: String(RELAYS) };
     const settings = { module, storage, host: "127.0.0.1", port: this.port, vars };
-    writeFileSync(join(folder, "workerd.capnp"), workerdConfig({ ...edge, compatibilityFlags }, settings));
+    writeFileSync(this.#config, runtime === "node" ? onNode(edge, settings) : onWorkerd(edge, settings));
   }
 
   /** Resolves when it answers. */
   async start(): Promise<void> {
-    const { folder, uplinkKeys } = this.#settings;
-    const workerd = createRequire(import.meta.url)("workerd") as { readonly default: string };
-    const child = spawn(workerd.default, ["serve", "--experimental", join(folder, "workerd.capnp")], {
+    const { runtime, uplinkKeys } = this.#settings;
+    const [command, ...args] = COMMANDS[runtime]();
+    const child = spawn(command, [...args, this.#config], {
       env: { UPLINK_KEYS: uplinkKeys },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -88,10 +95,10 @@ export class EdgeProcess {
       });
     await eventually(
       async () => {
-        if (child.exitCode !== null) throw new Error(`workerd ended: ${this.output}`);
+        if (child.exitCode !== null) throw new Error(`the edge ended: ${this.output}`);
         return (await fetch(`${this.url}/$/streams`)).status === 200;
       },
-      "workerd answers",
+      `the edge answers, on ${runtime}`,
       30_000,
     );
   }
@@ -117,6 +124,10 @@ export class EdgeProcess {
     return response;
   }
 
+  get #config(): string {
+    return join(this.#settings.folder, "runtime.config");
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -124,4 +135,24 @@ export class EdgeProcess {
     child.kill(signal);
     await ended;
   }
+}
+
+type Config = ReturnType<typeof readEdgeConfig>;
+type Settings = Parameters<typeof workerdConfig>[1];
+
+/** What runs a config. */
+const COMMANDS: Readonly<Record<RuntimeName, () => readonly [string, ...string[]]>> = {
+  workerd: () => {
+    const workerd = createRequire(import.meta.url)("workerd") as { readonly default: string };
+    return [workerd.default, "serve", "--experimental"];
+  },
+  node: () => [process.execPath, ...NODE_FLAGS, join(import.meta.dirname, "edge-on-node.ts")],
+};
+
+const onWorkerd = (edge: Config, settings: Settings) =>
+  workerdConfig({ ...edge, compatibilityFlags: [...edge.compatibilityFlags, "unsafe_module"] }, settings);
+
+function onNode({ objects, vars, secrets }: Config, settings: Settings): string {
+  const all: RunSettings = { ...settings, objects, secrets, vars: { ...vars, ...settings.vars } };
+  return JSON.stringify(all);
 }

@@ -5,15 +5,16 @@ import { counted, dwindled, type Held, heldBy } from "../support/leftovers.ts";
 import { allCame } from "./awaited.ts";
 import { check } from "./checker.ts";
 import { Crowding } from "./crowding.ts";
-import { RELAYS } from "./edge-process.ts";
+import { type EdgeProcess, RELAYS } from "./edge-process.ts";
 import type { WrittenLog } from "./history.ts";
 import type { Kind } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { staleLatest } from "./latest.ts";
 import { NotInjected } from "./not-injected.ts";
+import { INDEX_BYTES } from "./parts.ts";
 import { checkPublishes } from "./publishing/publish-checker.ts";
 import type { Results } from "./report.ts";
-import { INDEX_BYTES, PUBLISHED, Rig, type RigSettings } from "./rig.ts";
+import { PUBLISHED, Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
 import { type Plan, planOf } from "./schedule.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -92,7 +93,8 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     await hasAll(rig, log).catch((error: Error) => say(error.message));
     const { made } = rig.publishers;
     const publishes = { made, findings: checkPublishes(made, await rig.topics.published(PUBLISHED)) };
-    const stale = await staleLatest(rig.edge.url, log);
+    const stale: string[] = [];
+    for (const { url } of rig.edges) stale.push(...(await staleLatest(url, log)));
     const after = held(rig);
     const left = await leave(rig);
     // A run of ten minutes writes more than an index holds, and keys move to other partitions where some are added.
@@ -173,11 +175,14 @@ function unlogged({ ledger }: Rig, log: WrittenLog): string[] {
   return absent.length === 0 ? [] : [`Kafka lost ${absent.length} records that it had acknowledged`];
 }
 
+/** The one that has this port, since both may be on the same runtime. */
+const nameOf = ({ runtime, port }: EdgeProcess) => `the edge on ${runtime} at ${port}`;
+
 type AllHeld = ReadonlyMap<string, Held>;
 
-function held({ edge, origins }: Rig): AllHeld {
+function held({ edges, origins }: Rig): AllHeld {
   const all = new Map<string, Held>();
-  if (edge.pid !== undefined) all.set("workerd", heldBy(edge.pid));
+  for (const edge of edges) if (edge.pid !== undefined) all.set(nameOf(edge), heldBy(edge.pid));
   for (const { name, pid } of origins) if (pid !== undefined) all.set(name, heldBy(pid));
   return all;
 }
@@ -198,7 +203,7 @@ function growth(before: AllHeld, after: AllHeld): string[] {
 }
 
 /** Those of the objects that have any, links included. */
-async function socketsOf({ edge }: Rig, endpoints: readonly string[]): Promise<Record<string, unknown>> {
+async function socketsOf(edge: EdgeProcess, endpoints: readonly string[]): Promise<Record<string, unknown>> {
   const objects = [...endpoints.map((path) => ({ path })), ...allRelays()];
   const counts = await Promise.all(
     objects.map(async (one) => {
@@ -212,7 +217,7 @@ async function socketsOf({ edge }: Rig, endpoints: readonly string[]): Promise<R
 const allRelays = () => Array.from({ length: RELAYS }, (_, relay) => ({ relay: String(relay) }));
 
 /** Endpoints that are watched, and links. Rejects where a shard doesn't say. */
-async function watchedAndLinks({ edge }: Rig): Promise<number> {
+async function watchedAndLinks(edge: EdgeProcess): Promise<number> {
   const health = await fetch(`${edge.url}/$/health`, { signal: AbortSignal.timeout(10_000) });
   const { shards } = (await health.json()) as {
     shards: { readonly connected: boolean; readonly watched: number; readonly links: number }[];
@@ -222,28 +227,40 @@ async function watchedAndLinks({ edge }: Rig): Promise<number> {
   return shards.reduce((sum, { watched, links }) => sum + watched + links, 0);
 }
 
+interface Left {
+  readonly lines: readonly string[];
+  readonly wrong: readonly string[];
+}
+
 /** All subscribers go, half of them from objects that are asleep; then nothing of them may be left. */
-async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wrong: string[] }> {
+async function leave(rig: Rig): Promise<Left> {
   const { endpoints } = rig.population;
   const asleep = [...endpoints.map((path) => ({ path })), ...allRelays()].filter((_, i) => i % 2 === 0);
-  await Promise.allSettled(asleep.map((one) => rig.edge.hook("evict", one)));
+  await Promise.allSettled(rig.edges.flatMap((edge) => asleep.map((one) => edge.hook("evict", one))));
   await rig.population.close();
   for (const proxy of rig.links.clients) proxy.cut();
+  const left = await Promise.all(
+    rig.edges.map((edge, i) => leftAt(edge, rig.connectionsAtFirst[i] ?? 0, endpoints)),
+  );
+  return { lines: left.flatMap(({ lines }) => lines), wrong: left.flatMap(({ wrong }) => wrong) };
+}
+
+async function leftAt(edge: EdgeProcess, atFirst: number, endpoints: readonly string[]): Promise<Left> {
   const wrong: string[] = [];
-  const watched = await dwindled(() => watchedAndLinks(rig), 0, DETACH_MS);
+  const watched = await dwindled(() => watchedAndLinks(edge), 0, DETACH_MS);
   if (watched !== 0)
     wrong.push(
-      `left behind: ${watched} watched or linked; ${JSON.stringify(await socketsOf(rig, endpoints))}`,
+      `left behind: ${watched} watched or linked; ${JSON.stringify(await socketsOf(edge, endpoints))}`,
     );
   // Descriptors of connections that were reset while they were let in stay with workerd for good.
-  const workerd = () => held(rig).get("workerd");
-  const enough = rig.connectionsAtFirst + OWN_CONNECTIONS;
-  const connections = (await dwindled(() => workerd()?.connections.length ?? 0, enough, DETACH_MS)) ?? 0;
-  const of = `workerd has ${connections} connections (${counted(workerd()?.connections ?? [])}), at first ${rig.connectionsAtFirst}`;
+  const now = () => (edge.pid === undefined ? undefined : heldBy(edge.pid));
+  const enough = atFirst + OWN_CONNECTIONS;
+  const connections = (await dwindled(() => now()?.connections.length ?? 0, enough, DETACH_MS)) ?? 0;
+  const of = `${nameOf(edge)} has ${connections} connections (${counted(now()?.connections ?? [])}), at first ${atFirst}`;
   if (connections > enough) wrong.push(of);
   return {
     lines: [
-      `after all had left: ${watched} watched or linked; ${of}, and ${workerd()?.reset} descriptors of such that were reset`,
+      `after all had left: ${watched} watched or linked; ${of}, and ${now()?.reset} descriptors of such that were reset`,
     ],
     wrong,
   };

@@ -30,6 +30,7 @@ describeWithKafka("under faults:", () => {
       seconds: 20,
       alone: 0,
       kinds: KINDS.map(({ name }) => name).filter((name) => !LONG.includes(name)),
+      runtimes: ["workerd", "node"],
       brokers: 1,
       origins: 2,
       connections: { count: 3, each: 20, over: 400 },

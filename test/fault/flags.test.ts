@@ -6,12 +6,13 @@ const flags = (...args: string[]) => readFlags(args, NAMES, 7);
 
 test("without flags all kinds come, for ten minutes, and once alone", () => {
   expect(flags()).toMatchObject({ minutes: 10, alone: 1, seed: 7, kinds: NAMES, brokers: 3, origins: 2 });
+  expect(flags().runtimes).toEqual(["workerd", "node"]);
   expect(flags().connections).toEqual({ count: 8, each: 30, over: 1_000 });
 });
 
 test("what is given is taken", () => {
   const args =
-    "--minutes 0.5 --alone 0 --seed 12 --kinds kill,shard --brokers 1 --origins 1 --verbose --connections 1000 --each 50 --over 2000";
+    "--minutes 0.5 --alone 0 --seed 12 --kinds kill,shard --brokers 1 --origins 1 --runtime node --verbose --connections 1000 --each 50 --over 2000";
 
   expect(flags(...args.split(" "))).toMatchObject({
     minutes: 0.5,
@@ -20,6 +21,7 @@ test("what is given is taken", () => {
     kinds: NAMES,
     brokers: 1,
     origins: 1,
+    runtimes: ["node"],
     connections: { count: 1_000, each: 50, over: 2_000 },
     verbose: true,
   });
@@ -40,6 +42,9 @@ describe("nonsense is refused in a sentence:", () => {
     ["--brokers", "2", "1 or 3"],
     ["--origins", "0", "1 or 2"],
     ["--connections", "2001", "from 0 to 2000"],
+    ["--runtime", "deno", "workerd or node"],
+    ["--runtime", "node,", "workerd or node"],
+    ["--runtime", "node,node,node", "or two of them"],
     ["--each", "0", "from 1 to 1000"],
     ["--over", "2001", "from 1 to 2000"],
     ["--kinds", "kill,sharks", '"sharks"'],

@@ -1,5 +1,8 @@
 /** The flags of `npm run test:fault`. Pure. */
 import { parseArgs } from "node:util";
+import type { RuntimeName } from "../support/runtimes.ts";
+
+const DEFAULT_RUNTIMES = "workerd,node";
 
 export const USAGE = `npm run test:fault -- [flags]
 
@@ -10,6 +13,7 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
                  at most: what needs more makes a run longer.
   --seed N       Which faults come when; another one each time if not given.
   --kinds A,B    Only kinds whose names contain one of these.
+  --runtime A,B  What each edge runs on, workerd or node: one edge or two; ${DEFAULT_RUNTIMES} if not given.
   --brokers N    1 or 3; 3 if not given.
   --origins N    For each slice, 1 or 2; 2 if not given.
   --connections N  How many connections follow many endpoints each; 8 if not given.
@@ -26,6 +30,7 @@ const OPTIONS = {
   alone: { type: "string", default: "1" },
   seed: { type: "string" },
   kinds: { type: "string", default: "" },
+  runtime: { type: "string", default: DEFAULT_RUNTIMES },
   brokers: { type: "string", default: "3" },
   origins: { type: "string", default: "2" },
   connections: { type: "string", default: "8" },
@@ -41,6 +46,7 @@ const OPTIONS = {
 const MOST_MINUTES = 1_440;
 const MOST_ALONE = 1_000;
 const MOST_SEED = 2 ** 32 - 1;
+const MOST_EDGES = 2;
 const MOST_CONNECTIONS = 2_000;
 /** Of one connection, and of all. */
 const MOST_EACH = 1_000;
@@ -52,6 +58,8 @@ export interface Flags {
   readonly seed: number;
   /** Names of those that were chosen. */
   readonly kinds: readonly string[];
+  /** Of each edge. */
+  readonly runtimes: readonly RuntimeName[];
   readonly brokers: 1 | 3;
   readonly origins: 1 | 2;
   /** That follow many endpoints. */
@@ -77,6 +85,7 @@ export function readFlags(args: readonly string[], names: readonly string[], any
     alone: whole("alone", values.alone, MOST_ALONE),
     seed: values.seed === undefined ? anySeed : whole("seed", values.seed, MOST_SEED),
     kinds: chosen(values.kinds, names),
+    runtimes: runtimes(values.runtime),
     brokers: oneOf("brokers", values.brokers, [1, 3]),
     origins: oneOf("origins", values.origins, [1, 2]),
     connections: {
@@ -107,6 +116,14 @@ function oneOf<T extends number>(name: string, text: string, numbers: readonly T
   const number = numbers.find((one) => String(one) === text);
   if (number === undefined) throw new Error(wrong(name, text, numbers.join(" or ")));
   return number;
+}
+
+function runtimes(text: string): readonly RuntimeName[] {
+  const names = text.split(",").map((word) => word.trim());
+  const known = names.filter((name) => name === "workerd" || name === "node");
+  if (known.length < names.length || known.length > MOST_EDGES)
+    throw new Error(wrong("runtime", text, "workerd or node, or two of them with a comma between"));
+  return known;
 }
 
 /** Each word must be of use: one that is misspelt would leave out what was meant. */

@@ -14,6 +14,8 @@ export type Expected = number | "gone" | undefined;
 export function expectedLatest(records: readonly Logged[]): Expected {
   const last = records.at(-1);
   if (last === undefined) return undefined;
+  // A replica that is off while a tombstone comes and goes keeps what that deleted. If it leads later, Kafka has that again.
+  if (last.vanished && records.some(({ vanished }) => !vanished)) return undefined;
   if (last.isTombstone) return "gone";
   // What took its place was never acknowledged, or it was deleted by offset: either may be known or not.
   return last.vanished ? undefined : last.id;

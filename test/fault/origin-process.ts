@@ -1,9 +1,12 @@
 /** An origin, as `npm run origin` runs it, and all that may befall it. */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../../shared/node/commands.ts";
+import { eventually } from "../support/deadline.ts";
 import { Child } from "../support/deployment.ts";
 import { atExit } from "./at-exit.ts";
+
+const START_MS = 60_000;
 
 export class OriginProcess {
   readonly name: string;
@@ -11,6 +14,11 @@ export class OriginProcess {
   /** Whether it has an account with Kafka. */
   readonly hasAccount: boolean;
   readonly #env: NodeJS.ProcessEnv;
+  /** A line of EDGES_FILE for each. */
+  readonly #edges: readonly string[];
+  readonly #edgesFile: string;
+  /** Whether the one that runs has said so: before that it may not know what a SIGHUP means. */
+  #hasStarted = false;
   #child: Child | undefined;
   /** Events of its log by name, over all its lives. */
   readonly events = new Map<string, number>();
@@ -21,23 +29,32 @@ export class OriginProcess {
   readonly #wrong: (problem: string) => void;
 
   /**
-   * @param env With the key that bears its name; without the folder, which is this one's.
+   * @param settings What it stores in, which edges it dials, each by an address and a key that bears its name, and all else that is
+   *   in its environment.
    * @param hear Hears each line of its log.
    * @param wrong Hears that it ended by itself, which no fault makes it do, and what it said last.
    */
   constructor(
     name: string,
-    dataDir: string,
-    env: NodeJS.ProcessEnv,
+    settings: {
+      readonly dataDir: string;
+      readonly edges: readonly string[];
+      readonly env: NodeJS.ProcessEnv;
+    },
     { hear, wrong }: { readonly hear: (line: string) => void; readonly wrong: (problem: string) => void },
   ) {
+    const { dataDir, edges, env } = settings;
     this.name = name;
     this.dataDir = dataDir;
     this.#hear = hear;
     this.#wrong = wrong;
     this.hasAccount = env.KAFKA_SASL_USERNAME !== undefined;
-    this.#env = { ...env, DATA_DIR: dataDir };
+    this.#edges = edges;
+    // Beside its folder, which may be a disk that is full.
+    this.#edgesFile = `${dataDir}-edges`;
+    this.#env = { ...env, DATA_DIR: dataDir, EDGES_FILE: this.#edgesFile };
     mkdirSync(dataDir, { recursive: true });
+    this.#writeEdges(() => true);
   }
 
   /** What Kafka knows it by. */
@@ -58,6 +75,7 @@ export class OriginProcess {
     if (this.pid !== undefined) throw new Error(`${this.name} runs already`);
     const child = new Child("origin/main.ts", this.#env, COMMANDS.origin.nodeFlags);
     this.#child = child;
+    this.#hasStarted = false;
     child.process.once("exit", (code, signal) => {
       if (this.#ending !== child)
         this.#wrong(`${this.name} ended by itself (${signal ?? code}): ${child.output.slice(-1_000)}`);
@@ -77,6 +95,13 @@ export class OriginProcess {
     await this.#end("SIGTERM");
   }
 
+  /** From now on it dials these of its edges, by their numbers. Resolves when it has been told, if it runs. */
+  async dial(isDialled: (edge: number) => boolean): Promise<void> {
+    this.#writeEdges(isDialled);
+    await eventually(() => this.#hasStarted || this.pid === undefined, `${this.name} has started`, START_MS);
+    if (this.pid !== undefined) this.#child?.process.kill("SIGHUP");
+  }
+
   /** Stops the process where it is, or lets it go on: half-open to everyone who talks to it. */
   freeze(frozen: boolean): void {
     this.#child?.process.kill(frozen ? "SIGSTOP" : "SIGCONT");
@@ -92,12 +117,19 @@ export class OriginProcess {
     await this.#child?.stop(signal);
   }
 
+  #writeEdges(isDialled: (edge: number) => boolean): void {
+    const lines = this.#edges.filter((_, edge) => isDialled(edge));
+    writeFileSync(`${this.#edgesFile}.new`, lines.join("\n"));
+    renameSync(`${this.#edgesFile}.new`, this.#edgesFile);
+  }
+
   #count(text: string): void {
     const lines = (this.#unread + text).split("\n");
     this.#unread = lines.pop() ?? "";
     for (const line of lines) {
       this.#hear(line);
       const event = /"event":"([a-z_]+)"/.exec(line)?.[1];
+      if (event === "started") this.#hasStarted = true;
       if (event !== undefined) this.events.set(event, (this.events.get(event) ?? 0) + 1);
     }
   }

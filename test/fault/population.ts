@@ -45,6 +45,8 @@ export class Population {
   readonly #walks = new Map<RawResuming, NodeJS.Timeout>();
   /** By port: every second of the product's own clients there is on one. */
   readonly #shared = new Map<number, Connection>();
+  /** Where each that is always there dials. */
+  readonly #dialled = new Map<Subscriber, number>();
   #edgePort = 0;
   #products = 0;
   /** Hears all that any of those is told that are always there. */
@@ -70,6 +72,11 @@ export class Population {
   /** Those that are always there, so that what they lack is late. */
   get steady(): readonly Subscriber[] {
     return this.#steady;
+  }
+
+  /** Of those that are always there: where it dials. */
+  portOf(subscriber: Subscriber): number | undefined {
+    return this.#dialled.get(subscriber);
   }
 
   /** How many there are that follow many endpoints, by PROTOCOL.md alone. */
@@ -98,6 +105,7 @@ export class Population {
         }
         const subscriber = this.#resident(i < raw ? "raw" : "product", port, endpoint);
         this.#steady.push(subscriber);
+        this.#dialled.set(subscriber, port);
         if (topic === "bulky" && subscriber instanceof RawResuming) this.#bulky.push(subscriber);
       }
     }
@@ -120,7 +128,10 @@ export class Population {
         wrong: (problem) => this.wrong.push(problem),
       });
       this.#connections.push(connection);
-      for (const one of connection.endpoints) (one.isWanderer ? this.#strollers : this.#steady).push(one);
+      for (const one of connection.endpoints) {
+        (one.isWanderer ? this.#strollers : this.#steady).push(one);
+        this.#dialled.set(one, proxies[i % proxies.length]?.port ?? 0);
+      }
     }
   }
 

@@ -1,10 +1,11 @@
-/** Relays that are evicted, that crash or lose their links, and lines that are cut: connections of many endpoints on workerd, with an origin that a test plays. */
+/** Relays that are evicted, that crash or lose their links, and lines that are cut: connections of many endpoints, with an origin that a test plays. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { RUNTIME } from "../support/runtimes.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { check, isClean } from "./checker.ts";
@@ -30,6 +31,7 @@ beforeAll(async () => {
   const streams = join(folder, "streams.json");
   writeFileSync(streams, JSON.stringify({ streams: { t: { title: "t", subscribe: "public" } } }));
   edge = await EdgeProcess.start({
+    runtime: RUNTIME,
     folder: join(folder, "edge"),
     streams,
     uplinkKeys: EDGE_KEYS,

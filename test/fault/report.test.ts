@@ -168,15 +168,20 @@ describe("a fault that could not be injected on a busy machine", () => {
   });
 });
 
+const FLAGS = { minutes: 10, runtimes: ["workerd", "node"] } as const;
+
 describe.each(DOCUMENTS)("$path", (document) => {
   test("gets its table, and the command that led to it", () => {
-    const command = (seed: number) => `npm run test:fault -- --minutes 10 --seed ${seed}`;
-    const text = (seed: number, rows: string) =>
-      `By \`${command(seed)}\`:\n\n${rows}\n\nText.\n\n| Other | table |\n\n\`${command(seed)}\`\n`;
-    const before = text(7, `${document.header} lost |\n| --: | --: |\n| 1 | 0 |`);
+    const command = (seed: number, runtimes: string) =>
+      `npm run test:fault -- --minutes 10 --seed ${seed} --runtime ${runtimes}`;
+    const text = (one: string, rows: string) =>
+      `By \`${one}\`:\n\n${rows}\n\nText.\n\n| Other | table |\n\n\`${one}\`\n`;
+    const before = text(command(7, "workerd"), `${document.header} lost |\n| --: | --: |\n| 1 | 0 |`);
 
-    expect(renewed(before, document, RESULTS, "10")).toBe(text(1, document.table(RESULTS)));
-    expect(() => renewed("nothing", document, RESULTS, "10")).toThrow(`${document.path} has no table`);
+    expect(renewed(before, document, RESULTS, FLAGS)).toBe(
+      text(command(1, "workerd,node"), document.table(RESULTS)),
+    );
+    expect(() => renewed("nothing", document, RESULTS, FLAGS)).toThrow(`${document.path} has no table`);
   });
 
   test("has such a table, with the columns that a run writes now, and its command", () => {
@@ -184,7 +189,9 @@ describe.each(DOCUMENTS)("$path", (document) => {
     const [header] = document.table(RESULTS).split("\n");
 
     expect(text.split("\n")).toContain(header);
-    expect(renewed(text, document, RESULTS, "10")).toContain("npm run test:fault -- --minutes 10 --seed 1`");
+    expect(renewed(text, document, RESULTS, FLAGS)).toContain(
+      "npm run test:fault -- --minutes 10 --seed 1 --runtime workerd,node`",
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import { faultRun } from "./fault-run.ts";
 import { type Flags, readFlags, USAGE } from "./flags.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { publishTable } from "./publishing/publish-report.ts";
-import { DOCUMENTS, renewed } from "./readme.ts";
+import { commandOf, DOCUMENTS, renewed } from "./readme.ts";
 import { failures, table } from "./report.ts";
 
 const SIGNALS = [
@@ -40,13 +40,14 @@ else process.exit(await main());
 async function main(): Promise<number> {
   // A signal ends a process without "exit", which is when all that was started is killed.
   for (const [signal, code] of SIGNALS) process.once(signal, () => process.exit(code));
-  const { seed, minutes, alone, kinds, brokers, origins, connections, verbose } = flags;
+  const { seed, minutes, alone, kinds, runtimes, brokers, origins, connections, verbose } = flags;
   stamped(`seed ${seed}`);
   const results = await faultRun({
     seed,
     seconds: minutes * 60,
     alone,
     kinds,
+    runtimes,
     brokers,
     origins,
     connections,
@@ -63,14 +64,10 @@ async function main(): Promise<number> {
   say(`the origins said: ${events.join(", ")}`);
   const wrong = failures(results);
   for (const line of wrong.slice(0, 60)) say(`FAILED ${line}`);
-  say(
-    wrong.length === 0
-      ? "passed"
-      : `failed; repeat with: npm run test:fault -- --minutes ${minutes} --seed ${seed}`,
-  );
+  say(wrong.length === 0 ? "passed" : `failed; repeat with: ${commandOf(flags)}`);
   for (const document of flags.readme && wrong.length === 0 ? DOCUMENTS : []) {
     const path = join(import.meta.dirname, "../..", document.path);
-    writeFileSync(path, renewed(readFileSync(path, "utf8"), document, results, String(minutes)));
+    writeFileSync(path, renewed(readFileSync(path, "utf8"), document, results, flags));
   }
   return wrong.length === 0 ? 0 : 1;
 }

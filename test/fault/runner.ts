@@ -43,8 +43,8 @@ export class Runner {
   readonly #turns = new Turns();
   readonly #running = new Set<Promise<void>>();
   readonly #calm = new Calm(performance.now());
-  /** How the edge counts them, since its last start. */
-  #counted: ReadonlyMap<Recovery, number> = new Map();
+  /** How each edge counts them, by its URL, since its last start. */
+  readonly #counted = new Map<string, ReadonlyMap<Recovery, number>>();
   /** Over the whole run. */
   readonly recovered = new Map<Recovery, number>();
 
@@ -140,8 +140,12 @@ export class Runner {
         this.#say(`${kind.name}: gone after ${Math.round(injected.goneAt - injected.startedAt)} ms`);
       this.#unsettled.push({ injected, targets: undefined });
     };
+    const late = (problem: string) => {
+      if (injected.combined) throw new NotInjected(`among other faults ${problem}`);
+      this.#rig.wrong.push(`${kind.name}: ${problem}`);
+    };
     try {
-      await kind.inject(this.#rig, seeded(seed), gone);
+      await kind.inject(this.#rig, seeded(seed), gone, late);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (error instanceof NotInjected) injected.notInjected = why;
@@ -194,14 +198,18 @@ export class Runner {
     return this.injected.filter((one) => one.settledAt === undefined && tookPlace(one));
   }
 
-  /** The edge counts from nothing whenever it starts. */
   async #count(): Promise<void> {
-    const counted = await readRecoveries(this.#rig.edge.url).catch(() => undefined);
+    await Promise.all(this.#rig.edges.map(({ url }) => this.#countAt(url)));
+  }
+
+  /** An edge counts from nothing whenever it starts. */
+  async #countAt(url: string): Promise<void> {
+    const counted = await readRecoveries(url).catch(() => undefined);
     // It isn't there just now.
     if (counted === undefined) return;
-    const before = this.#counted;
+    const before = this.#counted.get(url) ?? new Map<Recovery, number>();
     const isNew = RECOVERIES.some((one) => (counted.get(one) ?? 0) < (before.get(one) ?? 0));
-    this.#counted = counted;
+    this.#counted.set(url, counted);
     for (const [recovery, times] of counted) {
       const more = times - (isNew ? 0 : (before.get(recovery) ?? 0));
       for (const counts of [this.recovered, ...this.#open().map(({ recovered }) => recovered)])

@@ -6,6 +6,7 @@ export type Part =
   | "origin"
   | "pause"
   | "edge"
+  | "second edge"
   | "clients"
   | "origin-edge"
   | "origin-kafka"
@@ -65,7 +66,7 @@ export const PART_SHARE = 0.75;
 /** Until everyone has all, after a fault that comes by itself. */
 const SETTLE_MS = 1_500;
 /** Of the time, what those that come together have at least. */
-const TOGETHER_SHARE = 0.38;
+const TOGETHER_SHARE = 0.35;
 
 /** Those that come by itself are within the time, too, unless they would take more than their share of it. */
 export function planOf(

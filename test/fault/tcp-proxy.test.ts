@@ -133,6 +133,19 @@ test("a slow line carries all bytes in order, little by little, and connections 
   await eventually(() => other.heard === `<${sent}>`, "all of the other");
 });
 
+test("a line that is slow one way only holds back what goes to the target, until it is slow no longer", async () => {
+  proxy.bytesPerSecondTo = 2_000;
+  const client = dial();
+  const sent = "x".repeat(20_000);
+  client.socket.write(sent);
+  await eventually(() => client.heard.length > 0, "the first bytes");
+  expect(accepted[0]?.bytesRead).toBeLessThan(sent.length);
+
+  proxy.bytesPerSecondTo = undefined;
+
+  await eventually(() => client.heard.replaceAll(/[<>]/g, "") === sent, "all");
+});
+
 test("a line that is slow no longer carries what comes at once, after what it held", async () => {
   proxy.bytesPerSecond = 4_000;
   const client = dial();

@@ -56,10 +56,23 @@ test("offsets of other partitions are other records", () => {
   expect(log.get(1)?.forgetful?.vanished).toMatchObject([{ offset: 1 }]);
 });
 
-test("GET is due the last value, nothing after a tombstone that has vanished, and either where the log doesn't tell", () => {
-  const contents = new Map([[0, new Map([["/t/alive", held(1, 2)]])]]);
+test("GET is due the last value, nothing after a tombstone that has vanished with all before it, and either where the log doesn't tell", () => {
+  const contents = new Map([
+    [
+      0,
+      new Map([
+        ["/t/alive", held(1, 2)],
+        ["/t/again", held(6)],
+      ]),
+    ],
+  ]);
   const kept = withVanished(contents, {
-    placed: [placed(3, "/t/deleted"), placed(4, "/t/deleted", true), placed(5, "/t/purged")],
+    placed: [
+      placed(3, "/t/deleted"),
+      placed(4, "/t/deleted", true),
+      placed(5, "/t/purged"),
+      placed(7, "/t/again", true),
+    ],
     sent: new Map(),
   }).get(0);
   const epoch = { isVoid: false, isForgotten: false, records: new Map(), ...kept };
@@ -69,6 +82,7 @@ test("GET is due the last value, nothing after a tombstone that has vanished, an
       ["/t/alive", 200],
       ["/t/deleted", "gone"],
       ["/t/purged", undefined],
+      ["/t/again", undefined],
     ]),
   );
 });

@@ -1,6 +1,7 @@
 /** Parts of the runtime on Node by themselves: what it keeps, and for how long. */
 import { duplexPair } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { PLATFORM } from "../../edge/runtime/node/globals.ts";
 import { Namespace } from "../../edge/runtime/node/objects/namespace.ts";
 import { type Incoming, pairOfEnds, type Taker } from "../../edge/runtime/node/sockets/end.ts";
 import { closeFrame, framed } from "../../edge/runtime/node/sockets/frame.ts";
@@ -24,6 +25,19 @@ const namespaceOf = (construct: unknown) =>
     { className: "Quiet", folder: undefined, construct } as ConstructorParameters<typeof Namespace>[0],
     {},
   );
+
+test("a timer that is overdue runs, and nobody is warned of it", async () => {
+  const warned: string[] = [];
+  const hear = ({ name }: Error) => void warned.push(name);
+  process.on("warning", hear);
+  const startTimer = PLATFORM.setTimeout as (run: () => void, ms: number) => unknown;
+  await new Promise<void>((resolve) => startTimer(resolve, -5));
+  // Warnings are told in a later turn.
+  await new Promise(setImmediate);
+  process.off("warning", hear);
+
+  expect(warned).toEqual([]);
+});
 
 describe("objects", () => {
   test("that were asked once leave nothing behind", async () => {

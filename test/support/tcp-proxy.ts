@@ -15,6 +15,8 @@ export class TcpProxy {
   delayMs = 0;
   /** Of what comes from the target, over all connections; undefined if nothing slows it. */
   bytesPerSecond: number | undefined;
+  /** The same of what goes to it. */
+  bytesPerSecondTo: number | undefined;
   /** From now on what comes from the target gets lost, and what goes to it arrives. To be ended by a cut: streams have holes. */
   losesAnswers = false;
   /**
@@ -26,8 +28,8 @@ export class TcpProxy {
   cuts = 0;
   /** What passes before the next. */
   #left: number | undefined;
-  /** When the line is free for the next bytes. */
-  #freeAt = 0;
+  /** When the line is free for the next bytes, in either direction. */
+  readonly #freeAt = { from: 0, to: 0 };
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #silent = false;
@@ -97,12 +99,14 @@ export class TcpProxy {
   }
 
   /** How long bytes must wait until the line is free for them, and has passed them. */
-  #pace(bytes: number): number {
-    if (this.bytesPerSecond === undefined) return 0;
+  #pace(direction: "from" | "to", bytes: number): number {
+    const perSecond = direction === "from" ? this.bytesPerSecond : this.bytesPerSecondTo;
+    if (perSecond === undefined) return 0;
     const now = performance.now();
     // Timers are late on a busy machine, and the line shall be no slower for it.
-    this.#freeAt = Math.max(now - LATE_MS, this.#freeAt) + (bytes / this.bytesPerSecond) * 1_000;
-    return Math.max(0, this.#freeAt - now);
+    const freeAt = Math.max(now - LATE_MS, this.#freeAt[direction]) + (bytes / perSecond) * 1_000;
+    this.#freeAt[direction] = freeAt;
+    return Math.max(0, freeAt - now);
   }
 
   /** How many of so many bytes pass; what is less than all is the last of a connection. */
@@ -123,11 +127,20 @@ export class TcpProxy {
     // Whom nobody answers must not find out from a refused connection either.
     const server = connect({ port: this.target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     const pair = new Pair(client, server, {
-      delayMs: () => this.delayMs,
-      isSlow: () => this.bytesPerSecond !== undefined,
-      pace: (bytes) => this.#pace(bytes),
-      isLost: () => this.losesAnswers,
-      passing: (bytes) => this.#passing(bytes),
+      to: {
+        delayMs: () => this.delayMs,
+        isSlow: () => this.bytesPerSecondTo !== undefined,
+        pace: (bytes) => this.#pace("to", bytes),
+        isLost: () => false,
+        passing: (bytes) => bytes,
+      },
+      from: {
+        delayMs: () => this.delayMs,
+        isSlow: () => this.bytesPerSecond !== undefined,
+        pace: (bytes) => this.#pace("from", bytes),
+        isLost: () => this.losesAnswers,
+        passing: (bytes) => this.#passing(bytes),
+      },
     });
     pair.silent = this.#silent;
     this.#pairs.add(pair);
@@ -157,15 +170,10 @@ class Pair {
   readonly #sockets: readonly [Socket, Socket];
   #over = false;
 
-  constructor(client: Socket, server: Socket, line: Line) {
+  constructor(client: Socket, server: Socket, lines: Readonly<Record<"to" | "from", Line>>) {
     this.#sockets = [client, server];
-    this.#pass(client, server, {
-      ...line,
-      isSlow: () => false,
-      isLost: () => false,
-      passing: (bytes) => bytes,
-    });
-    this.#pass(server, client, line);
+    this.#pass(client, server, lines.to);
+    this.#pass(server, client, lines.from);
   }
 
   reset(): void {

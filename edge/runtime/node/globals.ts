@@ -12,20 +12,24 @@ interface Timer {
 }
 
 /** A timer keeps its object awake, and ends with it. */
-function startTimer(run: () => void, ms?: number): Timer {
+function startTimer(run: () => void, ms = 0): Timer {
   const holder = running.getStore();
   requireAlive(holder);
   const release = holder?.hold();
-  const timeout = setTimeout(() => {
-    release?.();
-    if (holder?.isOver) return;
-    try {
-      run();
-    } catch (error) {
-      if (holder === undefined) console.error("a timer:", error);
-      else holder.failed("a timer", error);
-    }
-  }, ms);
+  const timeout = setTimeout(
+    () => {
+      release?.();
+      if (holder?.isOver) return;
+      try {
+        run();
+      } catch (error) {
+        if (holder === undefined) console.error("a timer:", error);
+        else holder.failed("a timer", error);
+      }
+      // What is overdue is no mistake, as on the platform; Node would warn of it.
+    },
+    Math.max(0, ms),
+  );
   return {
     timeout,
     release: () => release?.(),

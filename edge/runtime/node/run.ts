@@ -28,7 +28,7 @@ export interface Running {
   stop(drainMs: number): Promise<void>;
 }
 
-const NODE_FLAGS = [
+export const NODE_FLAGS = [
   // What a fan-out leaves at once dies young: fewer, larger collections of the young move less of what stays.
   "--max-semi-space-size=16",
   // Node 22 tells of its SQLite that it is experimental.

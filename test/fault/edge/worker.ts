@@ -1,5 +1,4 @@
 /** The edge as it is, with a way to end its objects as the platform may at any time. The product has none. */
-import unsafe from "workerd:unsafe";
 import { EndpointObject as Endpoint } from "../../../edge/endpoint/endpoint-object.ts";
 import type { Env } from "../../../edge/env.ts";
 import { RelayObject as Relay } from "../../../edge/relay/relay-object.ts";
@@ -57,7 +56,10 @@ export class ShardObject extends Shard {
     const noted = ctx.getWebSocketAutoResponseTimestamp.bind(ctx);
     ctx.getWebSocketAutoResponseTimestamp = (socket) => {
       const at = noted(socket);
-      return at && new Real(at.getTime() + offMs);
+      if (at === null) return null;
+      // On Node the runtime's own code has the same clock.
+      const isByTheSame: boolean = at instanceof Date;
+      return isByTheSame ? at : new Real(at.getTime() + offMs);
     };
     super(ctx, env);
   }
@@ -71,7 +73,12 @@ type Query = URLSearchParams;
 
 /** `/$/test/…`: `NAME?path=`, `NAME?relay=`, of shards `crash?shard=`; and `clock?seconds=`. */
 const HOOKS: Readonly<Record<string, (env: TestEnv, query: Query) => Promise<unknown>>> = {
-  evict: (env, query) => unsafe.evict(hosting(env, query), { webSockets: "hibernate" }),
+  evict: async (env, query) => {
+    const one = hosting(env, query);
+    if (env.EVICT !== undefined) return env.EVICT(one.name ?? "");
+    const { default: unsafe } = await import("workerd:unsafe");
+    await unsafe.evict(one, { webSockets: "hibernate" });
+  },
   // It ends before it can answer.
   crash: async (env, query) => {
     const shard = query.get("shard");
@@ -100,6 +107,8 @@ interface TestEnv extends Omit<Env, "SHARD" | "ENDPOINT" | "RELAY"> {
   readonly SHARD: DurableObjectNamespace<ShardObject>;
   readonly ENDPOINT: DurableObjectNamespace<EndpointObject>;
   readonly RELAY: DurableObjectNamespace<RelayObject>;
+  /** Of the runtime on Node (edge-on-node.ts): takes the object of this name out of memory. */
+  readonly EVICT?: (name: string) => void;
 }
 
 /** The object of an endpoint, or a relay. */

@@ -1,7 +1,8 @@
 /** An index that forgets under keys that are watched: somebody comes back to what it no longer holds. */
 import { NotInjected, needed } from "../not-injected.ts";
+import { INDEX_BYTES } from "../parts.ts";
 import { oneOf, type Random } from "../random.ts";
-import { INDEX_BYTES, type Rig } from "../rig.ts";
+import type { Rig } from "../rig.ts";
 import type { RawResuming } from "../subscriber.ts";
 import type { TopicName } from "../topics.ts";
 import type { Placed } from "../writer.ts";

@@ -9,8 +9,12 @@ export interface Kind extends Planned {
   /**
    * Resolves when its cause is gone, unless it said so before, by `gone`, and has things to put in order. Rejects where
    * it didn't take place.
+   * @param late Judges that something took too long: it is wrong if nothing else was at work, and else may be another's fault.
    */
-  readonly inject: (rig: Rig, random: Random, gone: () => void) => Promise<void>;
+  readonly inject: (rig: Rig, random: Random, gone: () => void, late: Late) => Promise<void>;
 }
+
+/** Throws NotInjected if other faults were at work. */
+export type Late = (problem: string) => void;
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -2,6 +2,7 @@ import { AGING } from "./aging.ts";
 import { COMPACTION } from "./compaction.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { DELETION } from "./deletion.ts";
+import { EDGES } from "./edges.ts";
 import { KAFKA } from "./kafka.ts";
 import type { Kind } from "./kind.ts";
 import { LINK_KINDS } from "./links.ts";
@@ -19,6 +20,7 @@ import { TRANSACTIONS } from "./transactions.ts";
 export const KINDS: readonly Kind[] = [
   ...PROCESSES,
   ...SLICES,
+  ...EDGES,
   ...OBJECTS,
   ...RELAY_KINDS,
   ...LINK_KINDS,

@@ -51,7 +51,7 @@ export const PROCESSES: readonly Kind[] = [
     },
   },
   {
-    name: "kill -9 of workerd",
+    name: "kill -9 of the edge",
     perTenMinutes: 20,
     lastsMs: 1_500,
     parts: ["edge"],

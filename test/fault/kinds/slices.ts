@@ -2,7 +2,11 @@
 import type { Leaving } from "../crews.ts";
 import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
+import { goesOn } from "./edges.ts";
 import { type Kind, pause } from "./kind.ts";
+
+/** Rigs of two edges that turned to other slices together the last time: the next time they do one after the other. */
+const inTurn = new WeakSet<Rig>();
 
 /** Of two slices, whatever the partitions were divided into before. */
 async function activeOfSlice(rig: Rig, random: Random) {
@@ -15,8 +19,18 @@ export const SLICES: readonly Kind[] = [
     name: "1 slice divided into 2, or 2 made 1",
     perTenMinutes: 11,
     lastsMs: 13_000,
-    parts: ["origin", "pause", "disk"],
-    inject: async ({ crews }, random, gone) => crews.relieve(oneOf<Leaving>(random, ["stop", "kill"]), gone),
+    parts: ["origin", "pause", "disk", "second edge"],
+    inject: async (rig, random, gone, late) => {
+      const { crews, edges } = rig;
+      if (!inTurn.delete(rig)) {
+        if (edges.length > 1) inTurn.add(rig);
+        return crews.relieve(oneOf<Leaving>(random, ["stop", "kill"]), gone);
+      }
+      const apart = async () => {
+        for (const edge of edges) await goesOn(rig, random, edge, late);
+      };
+      await crews.relieveInTurn(apart, gone);
+    },
   },
   {
     name: "the same, while the origins before hang",

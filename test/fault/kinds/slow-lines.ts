@@ -16,7 +16,7 @@ export const SLOW_LINES: readonly Kind[] = [
     perTenMinutes: 3,
     lastsMs: 20_000,
     parts: ["origin-kafka", "bulky", "brokers"],
-    inject: async (rig, _, gone) => {
+    inject: async (rig, _, gone, late) => {
       const { bulky } = rig.population;
       // A backlog of one topic comes over one of the lines.
       const bytesPerSecond = BYTES_PER_SECOND - (BYTES_PER_SECOND / 3) * (1 - 1 / rig.settings.brokers);
@@ -29,7 +29,7 @@ export const SLOW_LINES: readonly Kind[] = [
         const backlog = rig.targets().filter(({ subscriber }) => bulky.some((one) => one === subscriber));
         const isThere = () => backlog.every((target) => rig.isReached(target));
         await eventually(isThere, "a backlog comes over a slow line", BACKLOG_MS).catch((error: Error) =>
-          rig.wrong.push(`${error.message}: ${bytesPerSecond} bytes a second`),
+          late(`${error.message}: ${bytesPerSecond} bytes a second`),
         );
       } finally {
         for (const proxy of rig.links.brokers) proxy.bytesPerSecond = undefined;

@@ -19,7 +19,7 @@ const SECONDS = 180;
 const ON_THE_WAY = [
   "kill -9 of an origin",
   "kill -9 of all origins",
-  "kill -9 of workerd",
+  "kill -9 of the edge",
   "crash of a shard",
   "client–edge cut",
   "origin–edge cut",
@@ -42,6 +42,7 @@ describeWithKafka("publishing under faults:", () => {
       seconds: SECONDS,
       alone: 0,
       kinds,
+      runtimes: ["workerd", "node"],
       brokers: 3,
       origins: 2,
       connections: { count: 0, each: 1, over: 1 },

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { decompress, unpacking } from "../../../origin/kafka/compression.ts";
 import { Memory, UNPACK_BYTES } from "../../../origin/kafka/memory.ts";
 import type { Part } from "../../../origin/kafka/parts.ts";
-import { partsOf } from "../../../origin/kafka/record-batches.ts";
+import { partsOf } from "../../../origin/kafka/part-reader.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
 import { TEST_CODECS, type TestCodec } from "../../support/compressed.ts";
 import { range } from "../../support/contract-records.ts";

@@ -57,7 +57,10 @@ export class FetchLoop {
     this.#ports = ports;
     this.#alive = request.alive ?? (() => {});
     this.#isOver = signal.aborted;
-    signal.addEventListener("abort", () => (this.#isOver = true), { once: true });
+    const end = () => {
+      this.#isOver = true;
+    };
+    signal.addEventListener("abort", end, { once: true });
   }
 
   /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
@@ -96,12 +99,12 @@ export class FetchLoop {
       try {
         for (;;) {
           if (turns.isSpent()) await turns.later();
-          const coming = this.#decoding(() => parts.next());
+          const step = this.#decoding(() => parts.next());
           // Whoever waits for memory gets on as long as others do.
           let part =
-            coming instanceof Promise
-              ? await telling(this.#unlessOver(coming), () => memory.given, this.#alive)
-              : coming;
+            step instanceof Promise
+              ? await telling(this.#unlessOver(step), () => memory.given, this.#alive)
+              : step;
           if (this.#isOver) return;
           const isLast = part === undefined;
           if (isLast && !due) break;

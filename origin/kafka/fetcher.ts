@@ -8,8 +8,8 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
-import { BrokerLine } from "./broker-line.ts";
 import { OtherWayError, TooSlowError } from "./broken-off.ts";
+import { BrokerLine } from "./broker-line.ts";
 import type { BrokerConnection } from "./connection.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
@@ -210,7 +210,7 @@ export class Fetcher {
       for (const [i, ask] of ordered.entries()) {
         const fetched = answerOf(ask, i);
         const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
-        if (fetched !== undefined && isNews(fetched)) ask.resolve(isShared ? fetched : { ...fetched, records: Buffer.from(fetched.records) });
+        if (fetched !== undefined && isNews(fetched)) ask.resolve(isShared ? fetched : withOwnBytes(fetched));
         else if (fetched !== undefined) {
           // Compaction may have left nothing before the end: that there is nothing is an answer, too.
           ask.alive();
@@ -284,9 +284,11 @@ function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetche
 /** So much of one answer may be kept by each of those that were answered. */
 const SHARED_BYTES = 16 * 1024;
 
-/** Else each gets bytes of its own: a slow reader must not keep in memory what others were answered with. */
 function isShareable(answers: readonly Fetched[]): boolean {
   let bytes = 0;
   for (const { records } of answers) bytes += records.length;
   return answers.length === 1 || bytes <= SHARED_BYTES;
 }
+
+/** A slow reader must not keep in memory what others were answered with. */
+const withOwnBytes = (fetched: Fetched): Fetched => ({ ...fetched, records: Buffer.from(fetched.records) });

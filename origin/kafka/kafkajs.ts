@@ -63,9 +63,11 @@ export class Kafkajs {
     // Ends its search for what is late.
     connection.requestQueue.destroy();
     const theirs = connection.processData.bind(connection);
-    Object.assign(connection, {
-      processData: (bytes: Buffer) => (this.#asked === undefined ? theirs(bytes) : this.#answered(this.#asked, bytes)),
-    });
+    const processData = (bytes: Buffer) => {
+      if (this.#asked === undefined) theirs(bytes);
+      else this.#answered(this.#asked, bytes);
+    };
+    Object.assign(connection, { processData });
     return { connection, versions: broker.versions ?? {} };
   }
 

@@ -5,7 +5,7 @@ import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
 import { commitTxnRequest } from "../kafka/produce-requests.ts";
-import { partsOf } from "../kafka/record-batches.ts";
+import { partsOf } from "../kafka/part-reader.ts";
 import {
   type BrokerAddress,
   EARLIEST,

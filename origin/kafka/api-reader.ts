@@ -1,6 +1,11 @@
 /** Reads answers of Kafka's binary protocol: lengths are compact, and tagged fields are there, in flexible versions only. */
 import { WireReader } from "./wire.ts";
 
+/** As most partitions have in an answer. */
+const NO_BYTES = Buffer.alloc(0);
+/** Hardly anything has any. */
+const NO_TAGS: readonly number[] = [];
+
 export class ApiReader extends WireReader {
   readonly version: number;
   readonly #isFlexible: boolean;
@@ -23,6 +28,7 @@ export class ApiReader extends WireReader {
 
   bytesField(): Buffer | null {
     const length = this.#length();
+    if (length === 0) return NO_BYTES;
     return length < 0 ? null : this.slice(length);
   }
 
@@ -35,10 +41,11 @@ export class ApiReader extends WireReader {
   }
 
   /** The tagged fields that are there; what they hold is passed over. */
-  tags(): number[] {
+  tags(): readonly number[] {
+    let left = this.#isFlexible ? this.uvarint() : 0;
+    if (left === 0) return NO_TAGS;
     const tags: number[] = [];
-    if (!this.#isFlexible) return tags;
-    for (let left = this.uvarint(); left > 0; left--) {
+    for (; left > 0; left--) {
       tags.push(this.uvarint());
       this.skip(this.uvarint());
     }

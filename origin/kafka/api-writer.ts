@@ -42,44 +42,51 @@ export class ApiWriter {
 
   int64(value: Long): this {
     const at = this.#grow(8);
-    this.#buffer.writeBigInt64BE(BigInt(value), at);
+    if (typeof value === "number") {
+      this.#buffer.writeInt32BE(Math.floor(value / 2 ** 32), at);
+      this.#buffer.writeInt32BE(value | 0, at + 4);
+    } else this.#buffer.writeBigInt64BE(value, at);
     return this;
   }
 
   uuid(id: Uint8Array): this {
-    return this.#raw(id);
+    return this.raw(id);
+  }
+
+  /** Without their length. */
+  raw(bytes: Uint8Array): this {
+    const at = this.#grow(bytes.length);
+    this.#buffer.set(bytes, at);
+    return this;
   }
 
   string(text: string | null): this {
     if (this.#isFlexible) return this.bytesField(text === null ? null : Buffer.from(text));
     if (text === null) return this.int16(-1);
     const bytes = Buffer.from(text);
-    return this.int16(bytes.length).#raw(bytes);
+    return this.int16(bytes.length).raw(bytes);
   }
 
   bytesField(bytes: Uint8Array | null): this {
     const length = bytes?.length ?? -1;
-    return (this.#isFlexible ? this.#uvarint(length + 1) : this.int32(length)).#raw(bytes ?? NOTHING);
+    return (this.#isFlexible ? this.#uvarint(length + 1) : this.int32(length)).raw(bytes ?? NOTHING);
   }
 
   /** null is another thing than an empty one. */
   array<T>(items: readonly T[] | null, write: (item: T) => void): this {
-    const length = items?.length ?? -1;
-    if (this.#isFlexible) this.#uvarint(length + 1);
-    else this.int32(length);
+    this.arrayOf(items?.length ?? -1);
     for (const item of items ?? []) write(item);
     return this;
+  }
+
+  /** So many items follow. */
+  arrayOf(length: number): this {
+    return this.#isFlexible ? this.#uvarint(length + 1) : this.int32(length);
   }
 
   /** None, which flexible versions say. */
   tags(): this {
     return this.#isFlexible ? this.#uvarint(0) : this;
-  }
-
-  #raw(bytes: Uint8Array): this {
-    const at = this.#grow(bytes.length);
-    this.#buffer.set(bytes, at);
-    return this;
   }
 
   #uvarint(value: number): this {

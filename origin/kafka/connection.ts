@@ -1,20 +1,21 @@
 /**
- * One connection to one broker. kafkajs connects, with TLS and SASL if these are wanted, and matches answers to requests.
- * Requests are timed here: kafkajs's way takes three buffers and a dozen promises for each, and looks for what is late ten
- * times a second on every connection.
+ * One connection to one broker. kafkajs connects, with TLS and SASL if these are wanted. Requests are exchanged and timed here:
+ * kafkajs's way takes three buffers and a dozen promises for each, and looks for what is late ten times a second on every
+ * connection.
  *
  * Every request settles: `close` rejects all that aren't answered, whatever they wait for just then, and everything
  * that can end a connection ends in `close`. What kafkajs does is never relied on for that.
  */
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
-import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { chosenVersion, shortcomings, UnsupportedError, unreadable, type Versions } from "./apis.ts";
+import { OtherWayError } from "./broken-off.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
-import { type Heard, Hearing, SilentError } from "./hearing.ts";
+import type { Heard } from "./hearing.ts";
 import { type Address, Kafkajs, type Opened } from "./kafkajs.ts";
+import { Listening } from "./listening.ts";
 import { answerOf, type Request } from "./request.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
 import { Throttle } from "./throttle.ts";
@@ -23,12 +24,6 @@ import { Throttle } from "./throttle.ts";
 const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
 const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
 const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
-
-/** The connection was given up to ask over another one. Nothing is wrong with the broker. */
-export class OtherWayError extends Error {}
-
-/** An answer was given up, since less was wanted of a line as slow as this. */
-export class TooSlowError extends OtherWayError {}
 
 export class BrokerConnection {
   readonly #settings: KafkaSettings;
@@ -43,13 +38,19 @@ export class BrokerConnection {
   #kafkajs: Kafkajs | undefined;
   /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
   #tcp: Socket | undefined;
+  /** Once it is open. */
+  #ready: Ready | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** That aren't answered, the one that is under way included. */
+  #requests = 0;
   readonly #throttle = new Throttle();
   #bytesHeard = 0;
   #wasOpen = false;
-  /** What is listened for just now, or was last. */
-  #hearing: Hearing | undefined;
-  #look: NodeJS.Timeout | undefined;
+  readonly #listening = new Listening({
+    listen: () => this.#hear(),
+    failed: (error) => this.#fail(error),
+    gaveUp: (error) => this.close(error),
+  });
 
   /**
    * Connects, and rejects what is sent if that fails.
@@ -103,7 +104,7 @@ export class BrokerConnection {
 
   /** How the present answer is coming, or how the last one came. */
   get heard(): Heard {
-    return this.#hearing?.heard ?? { bytes: 0, ms: 0, longestGapMs: 0 };
+    return this.#listening.heard;
   }
 
   /**
@@ -115,20 +116,22 @@ export class BrokerConnection {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#unanswered.add(reject);
-    this.#last = this.#last
-      .then(() => this.#send(request))
-      .then(
-        (answer) => {
-          this.#unanswered.delete(reject);
-          resolve(answer);
-        },
-        (error) => {
-          if (!(error instanceof UnsupportedError)) return this.#fail(error);
-          // It wasn't sent, which is no reason to end what others use.
-          this.#unanswered.delete(reject);
-          reject(error);
-        },
-      );
+    const sent = this.#requests === 0 ? this.#send(request) : this.#last.then(() => this.#send(request));
+    this.#requests++;
+    this.#last = sent.then(
+      (answer) => {
+        this.#requests--;
+        this.#unanswered.delete(reject);
+        resolve(answer);
+      },
+      (error) => {
+        this.#requests--;
+        if (!(error instanceof UnsupportedError)) return this.#fail(error);
+        // It wasn't sent, which is no reason to end what others use.
+        this.#unanswered.delete(reject);
+        reject(error);
+      },
+    );
     return promise;
   }
 
@@ -145,7 +148,7 @@ export class BrokerConnection {
   #end(why: Error, failure: Error | undefined): void {
     if (this.closed) return;
     this.#closing.abort(why);
-    clearTimeout(this.#look);
+    this.#listening.close();
     this.#kafkajs?.end(why);
     this.#tcp?.destroy();
     this.#turn.ended(failure);
@@ -157,13 +160,14 @@ export class BrokerConnection {
     await this.#turn.granted;
     this.#closing.signal.throwIfAborted();
     const silenceMs = this.#settings.limits?.connectMs ?? this.#turn.silenceMs;
-    const opened = await this.#listening(silenceMs, async () => {
+    const opened = await this.#unlessSilent(silenceMs, async () => {
       const kafkajs = this.#newKafkajs(await this.#dial(), await this.#credentials());
       this.#kafkajs = kafkajs;
       return { kafkajs, ...(await kafkajs.connect()) };
     });
     this.#turn.opened();
     this.#wasOpen = true;
+    this.#ready = opened;
     const { lacks } = this.#settings;
     if (lacks !== undefined)
       for (const what of [...unreadable(opened.versions), ...shortcomings(opened.versions)]) lacks(what);
@@ -198,7 +202,7 @@ export class BrokerConnection {
   }
 
   async #send<T>(request: Request<T>): Promise<T> {
-    const { kafkajs, connection, versions } = await this.#opened;
+    const { kafkajs, connection, versions } = this.#ready ?? (await this.#opened);
     const { name, silenceMs = SILENCE_MS } = request;
     const version = chosenVersion(name, versions, request.versions);
     // A broker that throttles has answered already, and won't listen meanwhile.
@@ -209,15 +213,13 @@ export class BrokerConnection {
     this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.
     if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
-      await this.#listening(this.#connectMs, async () => {
+      await this.#unlessSilent(this.#connectMs, async () => {
         const { sasl } = await this.#credentials();
         await Object.assign(connection, { sasl }).authenticate();
       });
-    const bytes = await this.#listening(
-      silenceMs,
-      () => kafkajs.exchange(connection, request, version),
-      (heard) => request.giveUp?.(heard, connection.bytesNeeded) === true,
-    );
+    this.#listening.begin(silenceMs, (heard) => request.giveUp?.(heard, kafkajs.bytesWanted) === true);
+    const bytes = await kafkajs.exchange(connection, request, version);
+    this.#listening.end();
     this.#turn.answered();
     const { throttleMs, answer } = answerOf(request, version, bytes);
     this.#throttle.told(performance.now(), throttleMs);
@@ -225,29 +227,14 @@ export class BrokerConnection {
   }
 
   /** What takes its time because of the broker: the connection is closed if that falls silent. */
-  async #listening<T>(
-    silenceMs: number,
-    act: () => Promise<T>,
-    giveUp: (heard: Heard) => boolean = () => false,
-  ): Promise<T> {
+  async #unlessSilent<T>(silenceMs: number, act: () => Promise<T>): Promise<T> {
     // It may have been closed while something else was waited for.
     this.#closing.signal.throwIfAborted();
-    const hearing = new Hearing(performance.now(), silenceMs);
-    this.#hearing = hearing;
-    const look = () => {
-      this.#hear();
-      const verdict = hearing.look(performance.now());
-      if (verdict === "silent") this.#fail(new SilentError(`the broker has been silent for ${silenceMs} ms`));
-      else if (verdict === "trickle")
-        this.#fail(new SilentError("the broker's answer does not come, but drips"));
-      else if (giveUp(hearing.heard)) this.close(new TooSlowError("the answer was given up to ask for less"));
-      else this.#look = startTimer(look, verdict.lookInMs);
-    };
-    this.#look = startTimer(look, hearing.firstLookMs);
+    this.#listening.begin(silenceMs);
     try {
       return await act();
     } finally {
-      clearTimeout(this.#look);
+      this.#listening.end();
     }
   }
 
@@ -255,7 +242,7 @@ export class BrokerConnection {
     const bytes = (this.#tcp?.bytesRead ?? 0) - this.#bytesHeard;
     if (bytes <= 0) return;
     this.#bytesHeard += bytes;
-    this.#hearing?.hear(performance.now(), bytes);
+    this.#listening.hear(bytes);
   }
 }
 

@@ -6,9 +6,9 @@ import { isOlder, type Reached, UNKNOWN_EPOCH, wantedBytes, wholeTo } from "./ba
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
+import { PartReader } from "./part-reader.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
-import { partsOf } from "./record-batches.ts";
 import {
   type Fetched,
   type FetchFrom,
@@ -48,12 +48,19 @@ export class FetchLoop {
   #leastBytes: number | undefined;
   /** What is held back, as was told last. */
   #heldBack = 0;
+  /** Whether the signal has aborted: one that is made of others asks all of these each time. */
+  #isOver: boolean;
 
   constructor(request: ReadRequest, signal: AbortSignal, ports: FetchLoopPorts) {
     this.#request = request;
     this.#signal = signal;
     this.#ports = ports;
     this.#alive = request.alive ?? (() => {});
+    this.#isOver = signal.aborted;
+    const end = () => {
+      this.#isOver = true;
+    };
+    signal.addEventListener("abort", end, { once: true });
   }
 
   /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
@@ -77,7 +84,7 @@ export class FetchLoop {
           continue;
         }
       } catch (error) {
-        if (this.#signal.aborted) return;
+        if (this.#isOver) return;
         throw error;
       }
       const heldBack = heldBackIn(fetched);
@@ -88,13 +95,17 @@ export class FetchLoop {
       coming.catch(() => {});
 
       const { records, aborted } = fetched;
-      const parts = partsOf(records, at.offset, aborted, { memory, signal: this.#signal });
+      const parts = new PartReader(records, at.offset, aborted, { memory, signal: this.#signal });
       try {
         for (;;) {
           if (turns.isSpent()) await turns.later();
+          const step = this.#decoding(() => parts.next());
           // Whoever waits for memory gets on as long as others do.
-          let part = await telling(this.#next(parts), () => memory.given, this.#alive);
-          if (this.#signal.aborted) return;
+          let part =
+            step instanceof Promise
+              ? await telling(this.#unlessOver(step), () => memory.given, this.#alive)
+              : step;
+          if (this.#isOver) return;
           const isLast = part === undefined;
           if (isLast && !due) break;
           due = false;
@@ -104,11 +115,12 @@ export class FetchLoop {
           if (nextOffset >= next.offset) reached.set(epoch, next);
           // A reader that waits for others to have their turn doesn't keep what it has handled.
           part = undefined;
-          await handled;
+          if (handled !== undefined) await handled;
           if (isLast) break;
         }
       } finally {
-        await parts.return();
+        const ending = parts.return();
+        if (ending !== undefined) await ending;
       }
       at = next;
       reached.set(epoch, at);
@@ -161,13 +173,12 @@ export class FetchLoop {
     return { topicId, leaderEpoch: info.leaderEpoch, fetcher };
   }
 
-  /** Undefined after the last one, and when the read ends. */
-  async #next(parts: AsyncGenerator<Part, void, void>): Promise<Part | undefined> {
+  /** Undefined when the read ends. */
+  async #unlessOver(coming: Promise<Part | undefined>): Promise<Part | undefined> {
     try {
-      const { value } = await parts.next();
-      return value ?? undefined;
+      return await coming;
     } catch (error) {
-      if (this.#signal.aborted) return undefined;
+      if (this.#isOver) return undefined;
       throw this.#corrupt(error);
     }
   }

@@ -8,8 +8,9 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
+import { OtherWayError, TooSlowError } from "./broken-off.ts";
 import { BrokerLine } from "./broker-line.ts";
-import { type BrokerConnection, OtherWayError, TooSlowError } from "./connection.ts";
+import type { BrokerConnection } from "./connection.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
 import { telling } from "./patience.ts";
@@ -20,26 +21,54 @@ const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
 /** While nothing else is to be told, that more or less is held back is told no sooner than this. */
 const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
-/** Wants one answer. */
-interface Ask {
-  readonly from: FetchFrom;
-  readonly askedAt: number;
-  /** How much was held back when it was told last. */
-  readonly knownHeld: number;
-  mood: Mood;
-  /** Nobody waits any more. */
-  over: boolean;
-  readonly resolve: (fetched: Fetched) => void;
-  readonly reject: (error: unknown) => void;
-  readonly alive: () => void;
-}
-
 /**
  * - `first`: is to be answered at once, even with nothing.
  * - `flowing`: was answered with records just now.
  * - `idle`: was answered with none.
  */
 export type Mood = "first" | "flowing" | "idle";
+
+/** Wants one answer. */
+class Ask {
+  readonly from: FetchFrom;
+  /** Of the partition. */
+  readonly name: string;
+  readonly askedAt = performance.now();
+  /** How much was held back when it was told last. */
+  readonly knownHeld: number;
+  mood: Mood;
+  /** Nobody waits any more. */
+  over = false;
+  readonly alive: () => void;
+  readonly answer: Promise<Fetched>;
+  /** Those that wait for the end of the same read. */
+  readonly #waiting: Set<Ask>;
+  readonly #resolve: (fetched: Fetched) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(from: FetchFrom, mood: Mood, knownHeld: number, alive: () => void, waiting: Set<Ask>) {
+    this.from = from;
+    this.name = nameOf(from);
+    this.mood = mood;
+    this.knownHeld = knownHeld;
+    this.alive = alive;
+    const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
+    this.answer = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#waiting = waiting.add(this);
+  }
+
+  resolve(fetched: Fetched): void {
+    this.#waiting.delete(this);
+    this.#resolve(fetched);
+  }
+
+  reject(error: unknown): void {
+    this.#waiting.delete(this);
+    this.#reject(error);
+  }
+}
 
 interface Lane {
   connection: BrokerConnection | undefined;
@@ -78,25 +107,12 @@ export class Fetcher {
     signal: AbortSignal,
     alive: () => void,
   ): Promise<Fetched> {
-    const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-    if (this.#closed) reject(new Error("the source is closed"));
-    else if (signal.aborted) reject(signal.reason);
-    else {
-      const waiting = this.#waitingUntil(signal);
-      const settle = <T>(how: (value: T) => void) => {
-        return (value: T) => {
-          waiting.delete(ask);
-          how(value);
-        };
-      };
-      const askedAt = performance.now();
-      const settled = { resolve: settle(resolve), reject: settle(reject) };
-      const ask: Ask = { from, askedAt, knownHeld, mood, over: false, ...settled, alive };
-      waiting.add(ask);
-      this.#asks.add(ask);
-      this.#schedule();
-    }
-    return promise;
+    if (this.#closed) return Promise.reject(new Error("the source is closed"));
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const ask = new Ask(from, mood, knownHeld, alive, this.#waitingUntil(signal));
+    this.#asks.add(ask);
+    this.#schedule();
+    return ask.answer;
   }
 
   /** Connections on which nothing is under way are made anew when they are needed. */
@@ -114,7 +130,7 @@ export class Fetcher {
   close(): void {
     this.#closed = true;
     for (const { connection } of this.#lanes) connection?.close();
-    for (const { reject } of this.#asks) reject(new Error("the source is closed"));
+    for (const ask of this.#asks) ask.reject(new Error("the source is closed"));
     this.#asks.clear();
   }
 
@@ -184,24 +200,24 @@ export class Fetcher {
         ordered.map(({ from }) => from),
         { waitMs, ...bounds, giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes) },
       );
-      const answers = new Map<string, Fetched>();
       const askedAt = performance.now();
-      const answer = telling(connection.send(request), () => connection.signs, alive);
-      for (const fetched of await answer) answers.set(nameOf(fetched), fetched);
+      const answers = await telling(connection.send(request), () => connection.signs, alive);
       this.#line.answered(connection.heard);
-      if (answers.size > 0 && [...answers.values()].every(isNothing))
-        this.#holding.answeredNothing(answers.size, waitMs, performance.now() - askedAt);
-      for (const ask of ordered) {
-        const fetched = answers.get(nameOf(ask.from));
+      if (answers.length > 0 && answers.every(isNothing))
+        this.#holding.answeredNothing(answers.length, waitMs, performance.now() - askedAt);
+      const answerOf = answersOf(answers);
+      const isShared = isShareable(answers);
+      for (const [i, ask] of ordered.entries()) {
+        const fetched = answerOf(ask, i);
         const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
-        if (fetched !== undefined && isNews(fetched)) ask.resolve(ownBytes(fetched, answers.size));
+        if (fetched !== undefined && isNews(fetched)) ask.resolve(isShared ? fetched : withOwnBytes(fetched));
         else if (fetched !== undefined) {
           // Compaction may have left nothing before the end: that there is nothing is an answer, too.
           ask.alive();
           this.#again(ask);
         }
         // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
-        else if (answers.size === 0 && connection.isThrottled) this.#again(ask, ask.mood);
+        else if (answers.length === 0 && connection.isThrottled) this.#again(ask, ask.mood);
         else ask.reject(new Error("the broker's answer leaves out a partition"));
       }
     } catch (error) {
@@ -221,7 +237,7 @@ export class Fetcher {
     if (why instanceof SilentError) this.#line.silent();
     this.#failed(why);
     // Those in the queue would go the same way: another broker may lead their partitions by now.
-    for (const { reject } of [...asks, ...this.#asks]) reject(why);
+    for (const ask of [...asks, ...this.#asks]) ask.reject(why);
     this.#asks.clear();
   }
 }
@@ -248,14 +264,31 @@ const isHeldNews = (fetched: Fetched, { knownHeld, askedAt }: Ask) =>
 function onePerPartition(asks: Iterable<Ask>): Ask[] {
   const chosen = new Map<string, Ask>();
   for (const ask of asks) {
-    const name = nameOf(ask.from);
-    const before = chosen.get(name);
-    if (before === undefined || (before.mood !== "first" && ask.mood === "first")) chosen.set(name, ask);
+    const before = chosen.get(ask.name);
+    if (before === undefined || (before.mood !== "first" && ask.mood === "first")) chosen.set(ask.name, ask);
   }
   return [...chosen.values()];
 }
 
-/** A slow reader must not keep what others were answered with in memory. */
-function ownBytes(fetched: Fetched, partitions: number): Fetched {
-  return partitions === 1 ? fetched : { ...fetched, records: Buffer.from(fetched.records) };
+/** What answers an ask, which was the i-th of the request: a broker mostly keeps their order. */
+function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetched | undefined {
+  let byName: Map<string, Fetched> | undefined;
+  return ({ from, name }, i) => {
+    const likely = answers[i];
+    if (likely?.partition === from.partition && likely.topic === from.topic) return likely;
+    byName ??= new Map(answers.map((fetched) => [nameOf(fetched), fetched]));
+    return byName.get(name);
+  };
 }
+
+/** So much of one answer may be kept by each of those that were answered. */
+const SHARED_BYTES = 16 * 1024;
+
+function isShareable(answers: readonly Fetched[]): boolean {
+  let bytes = 0;
+  for (const { records } of answers) bytes += records.length;
+  return answers.length === 1 || bytes <= SHARED_BYTES;
+}
+
+/** A slow reader must not keep in memory what others were answered with. */
+const withOwnBytes = (fetched: Fetched): Fetched => ({ ...fetched, records: Buffer.from(fetched.records) });

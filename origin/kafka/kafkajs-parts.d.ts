@@ -7,29 +7,15 @@ declare module "kafkajs/src/network/connectionPool.js" {
   export interface Connection {
     /** Whether it needs no authentication, for now: never without SASL. */
     isAuthenticated(): boolean;
-    /** How long the answer is of which a part is there, with its length; else how long that length is. */
-    readonly bytesNeeded: number;
     authenticate(): Promise<void>;
+    /** Takes what a socket brings. */
+    processData(bytes: Buffer): void;
     nextCorrelationId(): number;
     rejectRequests(error: Error): void;
     readonly requestQueue: {
       scheduleCheckPendingRequests(): void;
       /** After every answer to a request of its own. @param ms Undefined if the answer doesn't say. */
       maybeThrottle(ms: number | undefined): void;
-      /** Sends it at once, if nothing throttles. */
-      push(pushed: {
-        entry: {
-          apiKey: number;
-          apiName: string;
-          apiVersion: number;
-          correlationId: number;
-          resolve(answer: { payload: Buffer }): void;
-          reject(error: Error): void;
-        };
-        expectResponse: true;
-        requestTimeout: number;
-        sendRequest(): void;
-      }): void;
       /** Ends its timers. */
       destroy(): void;
     };

@@ -1,14 +1,15 @@
 /**
- * What kafkajs does for one connection to a broker: TLS, SASL, the exchange of versions, and the matching of answers to
- * requests. What it would do besides is taken away from it: its deadlines, its timers, and its way to wait while a broker
- * throttles.
+ * What kafkajs does for one connection to a broker: TLS, SASL and the exchange of versions. What it would do besides is taken
+ * away from it: its deadlines, its timers, and its way to wait while a broker throttles. Other requests, one after another,
+ * are exchanged here.
  */
 /// <reference path="./kafkajs-parts.d.ts" />
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool, { type Connection } from "kafkajs/src/network/connectionPool.js";
-import { APIS, type Versions } from "./apis.ts";
+import { AnswerBytes } from "./answer-bytes.ts";
+import type { Versions } from "./apis.ts";
 import { frameOf, type Request } from "./request.ts";
 import type { Credentials } from "./settings.ts";
 
@@ -44,6 +45,9 @@ export class Kafkajs {
   readonly #listener: KafkajsListener;
   /** TLS, or else what is below it. */
   #socket: Socket | undefined;
+  readonly #bytes = new AnswerBytes();
+  /** The request that isn't answered. */
+  #asked: Asked | undefined;
 
   /** @param tcp It is connected, and its errors are heard, by whoever made it. */
   constructor(tcp: Socket, options: KafkajsOptions, listener: KafkajsListener) {
@@ -58,30 +62,44 @@ export class Kafkajs {
     const connection = await this.#pool.getConnection();
     // Ends its search for what is late.
     connection.requestQueue.destroy();
+    const theirs = connection.processData.bind(connection);
+    const processData = (bytes: Buffer) => {
+      if (this.#asked === undefined) theirs(bytes);
+      else this.#answered(this.#asked, bytes);
+    };
+    Object.assign(connection, { processData });
     return { connection, versions: broker.versions ?? {} };
   }
 
-  /** Sends a request, and resolves with its answer. There is no deadline here. */
+  /**
+   * Sends a request, and resolves with its answer. There is no deadline here. Everything before it must have been answered;
+   * that is so for what kafkajs asks by itself, too.
+   */
   exchange<T>(connection: Connection, request: Request<T>, version: number): Promise<Buffer> {
-    const { name } = request;
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const correlationId = connection.nextCorrelationId();
-    const entry = {
-      apiKey: APIS[name].key,
-      apiName: name,
-      apiVersion: version,
-      correlationId,
-      resolve: ({ payload }: { payload: Buffer }) => resolve(payload),
-      reject,
-    };
-    const bytes = frameOf(request, version, correlationId, this.#clientId);
-    const sendRequest = () => this.#socket?.write(bytes);
-    connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: 0, sendRequest });
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    this.#asked = { correlationId, resolve, reject };
+    this.#socket?.write(frameOf(request, version, correlationId, this.#clientId));
     return promise;
+  }
+
+  /** How long the answer is that is coming, with its length; little, if that isn't known yet. */
+  get bytesWanted(): number {
+    return this.#bytes.wanted;
+  }
+
+  #answered({ correlationId, resolve }: Asked, bytes: Buffer): void {
+    const answer = this.#bytes.add(bytes);
+    if (answer === undefined) return;
+    this.#asked = undefined;
+    const isAsked = answer.length >= CORRELATION_BYTES && answer.readInt32BE(0) === correlationId;
+    if (isAsked && this.#bytes.have === 0) resolve(answer.subarray(CORRELATION_BYTES));
+    else this.#listener.failed(new Error("the broker answers what it wasn't asked"));
   }
 
   /** Rejects what isn't answered. What is left of it after that are timers. */
   end(why: Error): void {
+    this.#asked?.reject(why);
     this.#pool.map((connection) => connection.rejectRequests(why));
     this.#socket?.destroy();
     this.#pool.destroy().catch(() => {});
@@ -122,6 +140,15 @@ export class Kafkajs {
     return pool;
   }
 }
+
+interface Asked {
+  readonly correlationId: number;
+  readonly resolve: (answer: Buffer) => void;
+  readonly reject: (why: Error) => void;
+}
+
+/** Of what says which request is answered. */
+const CORRELATION_BYTES = 4;
 
 /** What is wrong reaches the caller; kafkajs has nothing of its own to say. */
 const SILENT = {

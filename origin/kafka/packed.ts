@@ -86,7 +86,7 @@ export async function* partsWithin(
   packed: Packed,
   parts: Parts,
   { memory, signal }: Unpacking,
-): AsyncGenerator<Part, void, void> {
+): AsyncGenerator<Part, undefined, void> {
   const { memory: codec, pieces } = unpacking(packed.attributes, packed.bytes);
   let isSmall = true;
   for (let room = PART_BYTES; ; ) {

@@ -24,7 +24,7 @@ export async function pause(failures: number, signal: AbortSignal): Promise<void
  * first failure, or since the last sign of life that the body then told of. Rejects with SourceError, or as it may where
  * the signal aborted.
  */
-export async function patiently<T>(
+export function patiently<T>(
   patienceMs: number,
   signal: AbortSignal,
   body: (alive: () => void) => Promise<T>,
@@ -33,22 +33,26 @@ export async function patiently<T>(
   const alive = () => {
     failedAt = undefined;
   };
-  for (let failures = 0; ; failures++) {
-    let failure: unknown;
-    try {
-      return await body(alive);
-    } catch (error) {
-      if (error instanceof SourceError && error.code !== "unavailable") throw error;
-      failure = error;
+  const again = async (first: unknown): Promise<T> => {
+    let failure = first;
+    for (let failures = 0; ; failures++) {
+      if (failure instanceof SourceError && failure.code !== "unavailable") throw failure;
+      failedAt ??= performance.now();
+      if (signal.aborted || performance.now() - failedAt > patienceMs) {
+        if (failure instanceof SourceError) throw failure;
+        throw new SourceError("unavailable", wordsOf(failure), { cause: failure });
+      }
+      // An abort is seen after the next try, which it ends.
+      await pause(failures, signal);
+      try {
+        return await body(alive);
+      } catch (error) {
+        failure = error;
+      }
     }
-    failedAt ??= performance.now();
-    if (signal.aborted || performance.now() - failedAt > patienceMs) {
-      if (failure instanceof SourceError) throw failure;
-      throw new SourceError("unavailable", wordsOf(failure), { cause: failure });
-    }
-    // An abort is seen after the next try, which it ends.
-    await pause(failures, signal);
-  }
+  };
+  // Nearly always it works at once, and each fetch goes through here.
+  return body(alive).catch(again);
 }
 
 /**
@@ -77,18 +81,37 @@ export async function unlessSilent<T>(
   }
 }
 
+interface Waiting {
+  readonly signs: () => number;
+  readonly alive: () => void;
+  before: number;
+}
+
+/** Whoever waits just now. Each fetch waits, mostly for a moment: a timer for each would cost more than all the looks. */
+const waiting = new Set<Waiting>();
+let looking: NodeJS.Timeout | undefined;
+
+function look(): void {
+  if (waiting.size === 0) {
+    clearInterval(looking);
+    looking = undefined;
+  }
+  for (const one of waiting) {
+    const now = one.signs();
+    if (now !== one.before) one.alive();
+    one.before = now;
+  }
+}
+
 /** Calls `alive` now and then while the promise hasn't settled and there are signs of life. */
 export async function telling<T>(promise: Promise<T>, signs: () => number, alive: () => void): Promise<T> {
-  let before = signs();
-  const look = setInterval(() => {
-    const now = signs();
-    if (now !== before) alive();
-    before = now;
-  }, SIGN_MS);
+  const one: Waiting = { signs, alive, before: signs() };
+  waiting.add(one);
+  looking ??= setInterval(look, SIGN_MS).unref();
   try {
     return await promise;
   } finally {
-    clearInterval(look);
+    waiting.delete(one);
   }
 }
 

@@ -23,19 +23,20 @@ const MAX_VARINT = 5;
 const LOG_APPEND_TIME = 0x08;
 
 /**
- * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. Throws WireError, and rejects when the
- * signal aborts.
+ * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. In place of parts that must wait for memory
+ * it yields who brings them: all of these are to be taken before the next step, and what goes wrong there is to be thrown in.
+ * Throws WireError.
  *
  * The log gives every record the offset that follows, so one that is skipped was removed: between batches, which keep
  * their bounds, and within them. Only in what is dropped here it doesn't matter what is still there: an aborted
  * record was never one, and the cleaner empties marks of transactions before it takes them.
  */
-export async function* partsOf(
+export function* stepsOf(
   answer: Buffer,
   from: number,
   aborted: readonly AbortedTransaction[],
   unpacking: Unpacking,
-): AsyncGenerator<Part, void, void> {
+): Generator<Part | AsyncGenerator<Part, undefined, void>, undefined, void> {
   const isAborted = abortFilter(aborted);
   const parts = new Parts(from);
   let last: BatchHeader | undefined;
@@ -47,7 +48,7 @@ export async function* partsOf(
       else {
         const content = contentOf(batch, answer);
         if ("next" in content) while (parts.fill(content.next)) yield parts.take();
-        else if (!(yield* atOnce(content, parts, unpacking))) yield* partsWithin(content, parts, unpacking);
+        else if (!(yield* atOnce(content, parts, unpacking))) yield partsWithin(content, parts, unpacking);
         parts.end(batch.lastOffset);
       }
     }

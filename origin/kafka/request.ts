@@ -16,6 +16,8 @@ export interface Request<T> {
   decode(reader: ApiReader): { readonly throttleMs: number; readonly answer: T };
 }
 
+const LENGTH_BYTES = 4;
+
 /** A request as it goes to the broker, in one buffer. */
 export function frameOf<T>(
   { name, encode }: Request<T>,
@@ -23,15 +25,15 @@ export function frameOf<T>(
   correlationId: number,
   clientId: string,
 ): Buffer {
-  const header = new ApiWriter(version, false);
-  header.int16(APIS[name].key).int16(version).int32(correlationId).string(clientId);
-  const body = new ApiWriter(version, isFlexible(name, version));
-  // The tags that end a header, and those that end the request.
-  encode(body.tags());
-  const bytes = [header.bytes, body.tags().bytes];
-  const length = Buffer.allocUnsafe(4);
-  length.writeInt32BE(bytes.reduce((sum, part) => sum + part.length, 0));
-  return Buffer.concat([length, ...bytes]);
+  const writer = new ApiWriter(version, isFlexible(name, version));
+  const client = Buffer.from(clientId);
+  writer.int32(0); // its length, once that is known
+  writer.int16(APIS[name].key).int16(version).int32(correlationId).int16(client.length).raw(client);
+  // The tags that end the header, and those that end the request.
+  encode(writer.tags());
+  const { bytes } = writer.tags();
+  bytes.writeInt32BE(bytes.length - LENGTH_BYTES);
+  return bytes;
 }
 
 /** What a broker has answered. Throws WireError, or what the answer says went wrong. */

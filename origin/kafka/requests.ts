@@ -247,7 +247,7 @@ export interface FetchBounds {
 
 /** Names a partition of a topic once: brokers that are told names can't tell two topics of one name apart. */
 export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): Request<readonly Fetched[]> {
-  const names = new Map(from.map(({ topic, topicId }) => [topicId?.toString("latin1"), topic]));
+  const topicOf = topicsById(from);
   const versions = {
     ...(from.some(({ topicId }) => topicId === undefined) && { atMost: BY_ID.Fetch - 1 }),
     ...(bounds.byIdOnly && { atLeast: BY_ID.Fetch }),
@@ -264,7 +264,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       writer
         .int32(bounds.waitMs)
         .int32(1)
-        .int32(Math.max(bounds.maxBytes, ...from.map(({ leastBytes = 0 }) => leastBytes)))
+        .int32(from.reduce((most, { leastBytes = 0 }) => Math.max(most, leastBytes), bounds.maxBytes))
         .int8(bounds.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED);
       if (version >= 7) writer.int32(0).int32(-1); // no fetch session
       // The order of partitions is the order in which they may fill the answer, so each is by itself.
@@ -279,9 +279,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       if (error !== KAFKA_ERROR.none) throw new Error(`a fetch was answered with Kafka's error ${error}`);
       if (version >= 7) reader.int32(); // session
       const topics = reader.array(() => {
-        const topic =
-          version >= BY_ID.Fetch ? names.get(reader.uuid().toString("latin1")) : (reader.string() ?? "");
-        const fetched = reader.array(() => fetchedPartition(reader, topic ?? ""));
+        const topic = version >= BY_ID.Fetch ? topicOf(reader.uuid()) : (reader.string() ?? "");
+        const fetched = reader.array(() => fetchedPartition(reader, topic));
         reader.tags();
         return fetched;
       });
@@ -290,20 +289,29 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
   };
 }
 
+/** Which topic has an id, asked in the order of an answer, which mostly is that of the request. */
+function topicsById(from: readonly FetchFrom[]): (id: Buffer) => string {
+  let at = 0;
+  let all: Map<string | undefined, string> | undefined;
+  return (id) => {
+    for (let next = from[at]; next?.topicId !== undefined; next = from[++at])
+      if (next.topicId.equals(id)) return next.topic;
+    all ??= new Map(from.map(({ topic, topicId }) => [topicId?.toString("latin1"), topic]));
+    return all.get(id.toString("latin1")) ?? "";
+  };
+}
+
 function fetchFrom(writer: ApiWriter, one: FetchFrom, maxBytes: number): void {
   const { version } = writer;
+  const { partition, offset, leaderEpoch, lastEpoch, leastBytes = 0 } = one;
   if (version >= BY_ID.Fetch) writer.uuid(one.topicId ?? NO_ID);
   else writer.string(one.topic);
-  writer
-    .array([one], ({ partition, offset, leaderEpoch, lastEpoch, leastBytes = 0 }) => {
-      writer.int32(partition);
-      if (version >= 9) writer.int32(leaderEpoch);
-      writer.int64(offset);
-      if (version >= 12) writer.int32(lastEpoch);
-      if (version >= 5) writer.int64(-1); // where a follower's log starts
-      writer.int32(Math.max(maxBytes, leastBytes)).tags();
-    })
-    .tags();
+  writer.arrayOf(1).int32(partition);
+  if (version >= 9) writer.int32(leaderEpoch);
+  writer.int64(offset);
+  if (version >= 12) writer.int32(lastEpoch);
+  if (version >= 5) writer.int64(-1); // where a follower's log starts
+  writer.int32(Math.max(maxBytes, leastBytes)).tags().tags();
 }
 
 const NOTHING = Buffer.alloc(0);

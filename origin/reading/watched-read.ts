@@ -33,13 +33,19 @@ export async function watchedRead(
     givenUp.abort(new StalledError(`nothing was heard of it for ${seconds} s, though ${what}`));
   }, bounds.lookMs);
   const ended = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => ended.resolve(), { once: true });
+  // One that is made of others asks all of these each time, and there may be thousands of batches a second.
+  let isOver = signal.aborted;
+  const end = () => {
+    isOver = true;
+    ended.resolve();
+  };
+  signal.addEventListener("abort", end, { once: true });
   const alive = () => stall.alive(performance.now());
-  const read = source.read({ ...request, signal, alive }, async (batch) => {
-    if (signal.aborted) return;
-    stall.answered(performance.now());
-    await onBatch(batch);
-    stall.answered(performance.now());
+  const answered = () => stall.answered(performance.now());
+  const read = source.read({ ...request, signal, alive }, (batch) => {
+    if (isOver) return undefined;
+    answered();
+    return onBatch(batch)?.then(answered);
   });
   try {
     const letGo = ended.promise.then(() => setTimeout(LET_GO_MS, undefined, { ref: false }));

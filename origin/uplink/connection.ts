@@ -95,7 +95,11 @@ export class UplinkConnection implements ShardPort {
   }
 
   send(messages: readonly Message[]): void {
-    for (const message of messages) this.#socket.send(message, this.#sent);
+    for (const message of messages) {
+      // A text is masked as bytes anyway, and goes to the kernel in one piece if it comes as such.
+      const isText = typeof message === "string";
+      this.#socket.send(isText ? Buffer.from(message) : message, { binary: !isText }, this.#sent);
+    }
     this.#sentAt = performance.now();
     if (this.#congested || this.#socket.bufferedAmount <= this.#options.backlogBytes) return;
     this.#congested = true;

@@ -14,10 +14,17 @@ import type { IndexedRecord } from "../index/record.ts";
 import { kindOfStored } from "../index/travelling.ts";
 import type { RecordHeader } from "../source/source.ts";
 
+const NO_HEADERS: readonly Header[] = [];
+
 /** `path` is the canonical path of the record's endpoint; `previous` may be known better than by the index. */
 export function frameOf(path: string, record: IndexedRecord, previous: number | undefined): Frame {
+  const { epoch, offset, timestamp, headersOmitted } = record;
+  const value = readValue(record);
+  // As nearly all are: without copies of what is read once.
+  if (record.headers.length === 0 && headersOmitted === undefined)
+    return encodeUpdate({ endpoint: path, epoch, offset, previous, timestamp, headers: NO_HEADERS, value });
   const headers = record.headers.map(readHeader);
-  return encodeUpdate({ ...headOf(path, record, previous), headers, value: readValue(record) });
+  return encodeUpdate({ ...headOf(path, record, previous), headers, value });
 }
 
 /**

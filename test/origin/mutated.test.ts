@@ -13,7 +13,7 @@ import { kindOfStored, travelling } from "../../origin/index/travelling.ts";
 import { readTo, UNKNOWN_EPOCH } from "../../origin/kafka/batch-headers.ts";
 import { decompress, unpacking } from "../../origin/kafka/compression.ts";
 import { Memory } from "../../origin/kafka/memory.ts";
-import { partsOf } from "../../origin/kafka/record-batches.ts";
+import { partsOf } from "../../origin/kafka/part-reader.ts";
 import { answerOf, type Request } from "../../origin/kafka/request.ts";
 import { fetchRequest, listOffsetsRequest, metadataRequest } from "../../origin/kafka/requests.ts";
 import { WireError } from "../../origin/kafka/wire.ts";

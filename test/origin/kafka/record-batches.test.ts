@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readTo, wantedBytes } from "../../../origin/kafka/batch-headers.ts";
 import { Memory } from "../../../origin/kafka/memory.ts";
+import { partsOf } from "../../../origin/kafka/part-reader.ts";
 import type { Part } from "../../../origin/kafka/parts.ts";
-import { partsOf } from "../../../origin/kafka/record-batches.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
 import { range } from "../../support/contract-records.ts";
 import {

@@ -4,8 +4,8 @@ import { shortcomings, UnsupportedError } from "../kafka/apis.ts";
 import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
-import { commitTxnRequest } from "../kafka/produce-requests.ts";
 import { partsOf } from "../kafka/part-reader.ts";
+import { commitTxnRequest } from "../kafka/produce-requests.ts";
 import {
   type BrokerAddress,
   EARLIEST,

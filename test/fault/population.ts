@@ -7,6 +7,7 @@ import type { Happening, PositionText, Written } from "./history.ts";
 import { connectionTo, ProductSubscriber } from "./product-subscriber.ts";
 import { between, type Random } from "./random.ts";
 import { ResumingConnection } from "./resuming-connection.ts";
+import type { Patience } from "./scale.ts";
 import { RawResuming, type Subscriber } from "./subscriber.ts";
 import { followable, keysOf, TOPIC_NAMES, TOPICS } from "./topics.ts";
 
@@ -34,6 +35,7 @@ const AWAY_MS = [3_000, 25_000] as const;
 
 export class Population {
   readonly #random: Random;
+  readonly #patience: Patience;
   readonly #written: () => Written;
   readonly #steady: Subscriber[] = [];
   readonly #wanderers: RawResuming[] = [];
@@ -52,8 +54,9 @@ export class Population {
   /** What the edge said on connections that it must not, in words. */
   readonly wrong: string[] = [];
 
-  constructor(random: Random, written: () => Written) {
+  constructor(random: Random, patience: Patience, written: () => Written) {
     this.#random = random;
+    this.#patience = patience;
     this.#written = written;
   }
 
@@ -113,6 +116,7 @@ export class Population {
         edge: edgeAt(proxies[i % proxies.length]?.port),
         endpoints: i === 0 && quiet.length > each ? quiet : own,
         random: this.#random,
+        patience: this.#patience,
         firstAfterMs: i * DIAL_MS,
         wanders: WANDERS,
         heard: (happening) => this.heard(happening),
@@ -133,7 +137,7 @@ export class Population {
   }
 
   #sharedAt(port: number, edge: string): Connection {
-    const connection = this.#shared.get(port) ?? connectionTo(edge, this.#random);
+    const connection = this.#shared.get(port) ?? connectionTo(edge, this.#random, this.#patience);
     this.#shared.set(port, connection);
     return connection;
   }
@@ -188,6 +192,7 @@ export class Population {
       edge: edgeAt(port),
       endpoint,
       random: this.#random,
+      patience: this.#patience,
       heard,
       written: this.#written,
     };

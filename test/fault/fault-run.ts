@@ -33,7 +33,7 @@ export interface RunSettings extends RigSettings {
 
 /** Until what was acknowledged first has come. */
 const CALM_MS = 2_000;
-const VERDICT_MS = 180_000;
+const VERDICT_MS = 240_000;
 const CATCH_UP_MS = 60_000;
 /** Who vanished is found out in 30 s (S9), and an endpoint that nobody watches is detached after 30 s (L5). */
 const DETACH_MS = 90_000;

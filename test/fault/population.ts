@@ -25,7 +25,7 @@ export interface ConnectionsPlan {
 
 const MOST_OF_ONE = 1_000;
 /** Between two connections that dial first: thousands of subscribes at once are no fault that is meant. */
-const DIAL_MS = 10;
+const DIAL_MS = 30;
 /** Of so many endpoints of a connection one comes and goes. */
 const WANDERS = 5;
 

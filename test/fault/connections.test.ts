@@ -9,7 +9,7 @@ import { failures, table } from "./report.ts";
 
 const SEED = 20_261_127;
 const CONNECTIONS = { count: 1_000, each: 50, over: 2_000 };
-const SECONDS = 300;
+const SECONDS = 360;
 
 describeWithKafka("many endpoints under faults:", () => {
   test(`[M3] [M4] [M5] [M11] [L12] [L14] ${CONNECTIONS.count} connections of ${CONNECTIONS.each} endpoints over ${CONNECTIONS.over} see every update once and in order, and leave nothing behind (seed ${SEED})`, async () => {

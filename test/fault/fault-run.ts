@@ -16,6 +16,7 @@ import { checkPublishes } from "./publishing/publish-checker.ts";
 import type { Results } from "./report.ts";
 import { PUBLISHED, Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
+import { scaleOf } from "./scale.ts";
 import { type Plan, planOf } from "./schedule.ts";
 import type { Subscriber } from "./subscriber.ts";
 import { recordsOf } from "./topics.ts";
@@ -33,7 +34,7 @@ export interface RunSettings extends RigSettings {
 
 /** Until what was acknowledged first has come. */
 const CALM_MS = 2_000;
-const VERDICT_MS = 180_000;
+const VERDICT_MS = 240_000;
 const CATCH_UP_MS = 60_000;
 /** Who vanished is found out in 30 s (S9), and an endpoint that nobody watches is detached after 30 s (L5). */
 const DETACH_MS = 90_000;
@@ -68,7 +69,9 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       VERDICT_MS,
     );
     const before = held(rig);
-    const plan = planOf(possible, { seed, alone: settings.alone, fromMs: CALM_MS, toMs: seconds * 1_000 });
+    const { faults } = scaleOf(settings.connections);
+    const often = possible.map((kind) => ({ ...kind, perTenMinutes: kind.perTenMinutes * faults }));
+    const plan = planOf(often, { seed, alone: settings.alone, fromMs: CALM_MS, toMs: seconds * 1_000 });
     const { together, togetherMs, alone, endMs } = plan;
     say(
       `${together.length} faults in ${Math.round(togetherMs / 1_000)} s, then ${alone.length} one by one until ${Math.round(endMs / 1_000)} s; ${rig.population.all.length} subscriptions, ${rig.population.connections} connections of many, ${rig.publishers.count} publishers`,

@@ -7,6 +7,7 @@ import type { Happening, PositionText, Written } from "./history.ts";
 import { connectionTo, ProductSubscriber } from "./product-subscriber.ts";
 import { between, type Random } from "./random.ts";
 import { ResumingConnection } from "./resuming-connection.ts";
+import type { Patience } from "./scale.ts";
 import { RawResuming, type Subscriber } from "./subscriber.ts";
 import { followable, keysOf, TOPIC_NAMES, TOPICS } from "./topics.ts";
 
@@ -24,7 +25,7 @@ export interface ConnectionsPlan {
 
 const MOST_OF_ONE = 1_000;
 /** Between two connections that dial first: thousands of subscribes at once are no fault that is meant. */
-const DIAL_MS = 10;
+const DIAL_MS = 30;
 /** Of so many endpoints of a connection one comes and goes. */
 const WANDERS = 5;
 
@@ -34,6 +35,7 @@ const AWAY_MS = [3_000, 25_000] as const;
 
 export class Population {
   readonly #random: Random;
+  readonly #patience: Patience;
   readonly #written: () => Written;
   readonly #steady: Subscriber[] = [];
   readonly #wanderers: RawResuming[] = [];
@@ -54,8 +56,9 @@ export class Population {
   /** What the edge said on connections that it must not, in words. */
   readonly wrong: string[] = [];
 
-  constructor(random: Random, written: () => Written) {
+  constructor(random: Random, patience: Patience, written: () => Written) {
     this.#random = random;
+    this.#patience = patience;
     this.#written = written;
   }
 
@@ -121,6 +124,7 @@ export class Population {
         edge: edgeAt(proxies[i % proxies.length]?.port),
         endpoints: i === 0 && quiet.length > each ? quiet : own,
         random: this.#random,
+        patience: this.#patience,
         firstAfterMs: i * DIAL_MS,
         wanders: WANDERS,
         heard: (happening) => this.heard(happening),
@@ -144,7 +148,7 @@ export class Population {
   }
 
   #sharedAt(port: number, edge: string): Connection {
-    const connection = this.#shared.get(port) ?? connectionTo(edge, this.#random);
+    const connection = this.#shared.get(port) ?? connectionTo(edge, this.#random, this.#patience);
     this.#shared.set(port, connection);
     return connection;
   }
@@ -199,6 +203,7 @@ export class Population {
       edge: edgeAt(port),
       endpoint,
       random: this.#random,
+      patience: this.#patience,
       heard,
       written: this.#written,
     };

@@ -12,12 +12,8 @@ import {
 import { formatPosition, type Happening, parsePosition } from "./history.ts";
 import type { Random } from "./random.ts";
 import { idOfUpdate } from "./record.ts";
+import type { Patience } from "./scale.ts";
 import type { Subscriber, SubscriberSettings } from "./subscriber.ts";
-
-const OPTIONS = {
-  backoff: { baseMs: 100, maxMs: 2_000 },
-  timeouts: { connectMs: 3_000, quietMs: 1_500, silenceMs: 2_500, steadyMs: 1_000, answerMs: 10_000 },
-};
 
 const clockOf = (random: Random): Clock => ({
   now: () => performance.now(),
@@ -30,9 +26,15 @@ const clockOf = (random: Random): Clock => ({
 });
 
 /** For subscribers to come. `edge`: `ws://host:port`. */
-export function connectionTo(edge: string, random: Random): Connection {
-  return connect(edge, { ...OPTIONS, clock: clockOf(random) });
+export function connectionTo(edge: string, random: Random, patience: Patience): Connection {
+  return connect(edge, optionsOf(random, patience));
 }
+
+const optionsOf = (random: Random, { backoff, ...timeouts }: Patience) => ({
+  backoff,
+  timeouts,
+  clock: clockOf(random),
+});
 
 export class ProductSubscriber implements Subscriber {
   readonly name: string;
@@ -46,7 +48,7 @@ export class ProductSubscriber implements Subscriber {
 
   /** @param connection that it shares; none: it has a socket of its own */
   constructor(
-    { name, edge, endpoint, random, heard, written }: SubscriberSettings,
+    { name, edge, endpoint, random, patience, heard, written }: SubscriberSettings,
     connection: Connection | undefined,
   ) {
     this.name = name;
@@ -54,8 +56,7 @@ export class ProductSubscriber implements Subscriber {
     this.#heard = heard;
     this.#written = written;
     this.#subscription =
-      connection?.subscribe(endpoint) ??
-      subscribe(`${edge}${endpoint}`, { ...OPTIONS, clock: clockOf(random) });
+      connection?.subscribe(endpoint) ?? subscribe(`${edge}${endpoint}`, optionsOf(random, patience));
     this.#listen();
   }
 

@@ -13,6 +13,7 @@ import { EdgeProcess, RELAYS } from "./edge-process.ts";
 import type { Logged, WrittenLog } from "./history.ts";
 import { oneOf, seeded } from "./random.ts";
 import { ResumingConnection } from "./resuming-connection.ts";
+import { HASTY } from "./scale.ts";
 
 const SEED = 14;
 const CONNECTIONS = 4;
@@ -66,6 +67,7 @@ test(`[M3] [M4] [M5] [M11] [L12] [L14] whatever befalls relays, ${CONNECTIONS} c
         edge: `ws://127.0.0.1:${proxy.port}`,
         endpoints: Array.from({ length: EACH }, (_, j) => PATHS[(i * 20 + j) % PATHS.length] ?? ""),
         random,
+        patience: HASTY,
         wanders: 5,
         heard: () => {},
         written: () => written,

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { eventually } from "../support/deadline.ts";
 import { seeded } from "./random.ts";
 import { ResumingConnection, type ResumingConnectionSettings } from "./resuming-connection.ts";
+import { HASTY } from "./scale.ts";
 
 interface Said {
   readonly id: number;
@@ -48,6 +49,7 @@ function connect(more: Partial<ResumingConnectionSettings> = {}): ResumingConnec
     edge: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     endpoints: ["/t/a", "/t/b"],
     random: seeded(1),
+    patience: HASTY,
     wanders: Number.POSITIVE_INFINITY,
     heard: () => {},
     written: () => 0,

@@ -7,9 +7,10 @@ import { type Followed, FollowedEndpoint } from "./followed.ts";
 import type { FollowerSettings, Said } from "./follower.ts";
 import { between, oneOf, type Random } from "./random.ts";
 import { ResumingSocket } from "./resuming-socket.ts";
+import type { Patience } from "./scale.ts";
 
-/** It is given up when no answer of those that are due has come for so long: they may wait for one another (M7). */
-const ANSWER_MS = 20_000;
+/** When no answer of those that are due has come for so many times what one may take, it is given up: they may wait for one another (M7). */
+const ANSWERS = 2;
 /** What was refused for now is asked again after that. */
 const AGAIN_MS = [100, 2_000] as const;
 /** Between two comings or goings of its endpoints. */
@@ -26,6 +27,7 @@ export interface ResumingConnectionSettings extends Omit<FollowerSettings, "from
   readonly edge: string;
   readonly endpoints: readonly string[];
   readonly random: Random;
+  readonly patience: Patience;
   /** When it dials first, in milliseconds from now: at once unless it is told. */
   readonly firstAfterMs?: number;
   /** Each that many of its endpoints has one that comes and goes. */
@@ -52,16 +54,18 @@ export class ResumingConnection {
   #answeredAt = 0;
 
   constructor(settings: ResumingConnectionSettings) {
-    const { name, edge, random, endpoints, wanders } = settings;
+    const { name, edge, random, patience, endpoints, wanders } = settings;
     this.#settings = settings;
     this.#socket = new ResumingSocket({
       random,
+      patience,
       firstAfterMs: settings.firstAfterMs,
       url: () => `${edge}/$/connect?client=${name}`,
       opened: () => this.#opened(),
       frame: (frame) => this.#take(frame),
       lost: () => this.#lost(),
-      isOverdue: () => this.#due.size > 0 && performance.now() - this.#answeredAt > ANSWER_MS,
+      isOverdue: () =>
+        this.#due.size > 0 && performance.now() - this.#answeredAt > ANSWERS * patience.answerMs,
     });
     const { closes } = this.#socket;
     this.#all = new Map(

@@ -5,21 +5,15 @@
 import WebSocket from "ws";
 import type { Said } from "./follower.ts";
 import type { Random } from "./random.ts";
+import type { Patience } from "./scale.ts";
 
-/** Shorter than people would have it, so that a run sees many. */
-const BACKOFF = { baseMs: 100, maxMs: 2_000 };
+/** How often it is looked what was heard. */
 const LOOK_MS = 500;
-/**
- * Asks whether the other end is there when nothing was heard for so many looks, and gives it up after that; and one that doesn't
- * let it in. In looks, not in time: what has come is read between two looks, however late this process is.
- */
-const QUIET_LOOKS = 3;
-const DEAD_LOOKS = 8;
-const CONNECT_LOOKS = 6;
 const PING = '{"ping":1}';
 
 export interface ResumingSocketPorts {
   readonly random: Random;
+  readonly patience: Patience;
   /** When it dials first, in milliseconds from now. */
   readonly firstAfterMs?: number | undefined;
   /** It dials now, and where. */
@@ -119,19 +113,22 @@ export class ResumingSocket {
     this.#socket = undefined;
     this.#ports.lost();
     if (this.#closed || this.#isAway) return;
-    const bound = Math.min(BACKOFF.maxMs, BACKOFF.baseMs * 2 ** this.#attempt++);
+    const { baseMs, maxMs } = this.#ports.patience.backoff;
+    const bound = Math.min(maxMs, baseMs * 2 ** this.#attempt++);
     this.#retry = setTimeout(() => this.#dial(), this.#ports.random() * bound);
   }
 
+  /** Patience is counted in looks, not in time: what has come is read between two looks, however late this process is. */
   #watch(): void {
     const socket = this.#socket;
     if (socket === undefined || socket.isPaused) return;
     const { CONNECTING, OPEN } = WebSocket;
     if (socket.readyState !== CONNECTING && socket.readyState !== OPEN) return;
-    this.#looks++;
+    const { connectMs, quietMs, silenceMs } = this.#ports.patience;
+    const silentMs = ++this.#looks * LOOK_MS;
     const isOpen = socket.readyState === OPEN;
-    const isDead = this.#looks > (isOpen ? DEAD_LOOKS : CONNECT_LOOKS);
+    const isDead = silentMs > (isOpen ? quietMs + silenceMs : connectMs);
     if (isDead || (isOpen && this.#ports.isOverdue())) socket.terminate();
-    else if (isOpen && this.#looks > QUIET_LOOKS) socket.send(PING);
+    else if (isOpen && silentMs > quietMs) socket.send(PING);
   }
 }

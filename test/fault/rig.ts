@@ -18,6 +18,7 @@ import { type Parts, parts, type Undo, undoAll } from "./parts.ts";
 import { type ConnectionsPlan, Population } from "./population.ts";
 import { Publishers } from "./publishing/publishers.ts";
 import { seeded } from "./random.ts";
+import { scaleOf } from "./scale.ts";
 import type { Secret } from "./secret.ts";
 import type { SmallDisk } from "./small-disk.ts";
 import type { RawResuming, Subscriber } from "./subscriber.ts";
@@ -103,15 +104,18 @@ export class Rig {
     this.#clients = built.clients;
     this.#undo = undo;
     const random = seeded(settings.seed);
+    const scale = scaleOf(settings.connections);
+    const { batchMs } = scale;
     this.writers = new Map(
       TOPIC_NAMES.map((topic) => {
-        const { partitions, perSecond, tombstones = 0 } = planOf(topic);
+        const { partitions, tombstones = 0, ...plan } = planOf(topic);
+        const perSecond = topic === "load" ? scale.perSecond : plan.perSecond;
         const keys = writtenKeys(topic, settings.connections.over);
-        const plan = { topic, keys, partitions, perSecond, tombstones };
-        return [topic, new Writer(this.kafka.client(), plan, this.ledger, random)];
+        const writes = { topic, keys, partitions, perSecond, batchMs, tombstones };
+        return [topic, new Writer(this.kafka.client(), writes, this.ledger, random)];
       }),
     );
-    this.population = new Population(random, () => this.ledger.producedAt.length);
+    this.population = new Population(random, scale.patience, () => this.ledger.producedAt.length);
     this.publishers = new Publishers(
       {
         topic: PUBLISHED,

@@ -6,8 +6,7 @@ import { Follower, type FollowerSettings, type Said } from "./follower.ts";
 import type { Happening, PositionText } from "./history.ts";
 import type { Random } from "./random.ts";
 import { ResumingSocket } from "./resuming-socket.ts";
-
-const VERDICT_MS = 10_000;
+import type { Patience } from "./scale.ts";
 
 export interface Subscriber {
   readonly name: string;
@@ -32,6 +31,7 @@ export interface SubscriberSettings extends FollowerSettings {
   readonly edge: string;
   readonly endpoint: string;
   readonly random: Random;
+  readonly patience: Patience;
 }
 
 export class RawResuming implements Subscriber {
@@ -46,13 +46,14 @@ export class RawResuming implements Subscriber {
   #told = false;
 
   constructor(settings: SubscriberSettings) {
-    const { name, edge, endpoint, from, random } = settings;
+    const { name, edge, endpoint, from, random, patience } = settings;
     this.name = name;
     this.endpoint = endpoint;
     this.from = from;
     this.#follower = new Follower(settings);
     this.#socket = new ResumingSocket({
       random,
+      patience,
       url: () => {
         this.#nextId = 1;
         const from = this.#asks(0, true);
@@ -64,7 +65,9 @@ export class RawResuming implements Subscriber {
       frame: (frame) => this.#take(frame),
       lost: () => {},
       isOverdue: () =>
-        this.#follower.askedId !== undefined && !this.#told && performance.now() - this.#askedAt > VERDICT_MS,
+        this.#follower.askedId !== undefined &&
+        !this.#told &&
+        performance.now() - this.#askedAt > patience.answerMs,
     });
   }
 

@@ -5,7 +5,6 @@ import { NotInjected } from "./not-injected.ts";
 import { oneOf, type Random } from "./random.ts";
 import { type Message, tombstone, withValue } from "./record.ts";
 
-const TICK_MS = 50;
 /** Batches that are on their way while Kafka doesn't answer; past that nothing is written. */
 const MAX_PENDING = 40;
 const PAD_BYTES = 120;
@@ -66,6 +65,8 @@ export interface WriterSettings {
   readonly topic: string;
   readonly keys: readonly string[];
   readonly perSecond: number;
+  /** Between two batches, in milliseconds. */
+  readonly batchMs: number;
   readonly partitions: number;
   /** The share of tombstones. */
   readonly tombstones: number;
@@ -104,7 +105,7 @@ export class Writer {
     });
     await this.#producer.connect();
     this.#tickedAt = performance.now();
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer = setInterval(() => this.#tick(), this.settings.batchMs);
   }
 
   /** Resolves when nothing is on its way any more. */

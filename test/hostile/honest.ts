@@ -9,6 +9,7 @@ import { seeded } from "../bench/load/chance.ts";
 import { check, isClean } from "../fault/checker.ts";
 import type { Logged, LoggedEpoch } from "../fault/history.ts";
 import { withValue } from "../fault/record.ts";
+import { HASTY } from "../fault/scale.ts";
 import { RawResuming } from "../fault/subscriber.ts";
 import { eventually } from "../support/deadline.ts";
 import { utf8 } from "../support/deployment.ts";
@@ -75,6 +76,7 @@ export class Honest {
           edge: reached.url.replace("http", "ws"),
           endpoint: pathOf(key),
           random: this.#random,
+          patience: HASTY,
           heard: (happening) => {
             if (happening.kind === "update") this.#record("updates", this.#at[happening.id]);
           },

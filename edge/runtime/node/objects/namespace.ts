@@ -4,6 +4,7 @@ import { requireAlive, running } from "../holder.ts";
 import { refuse } from "../refused.ts";
 import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { onceStored } from "../turn.ts";
 import { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 import { Actor, type ObjectClass } from "./actor.ts";
@@ -75,7 +76,7 @@ export class Namespace {
     return actor;
   }
 
-  /** In a later turn, as everything that goes from one object to another. */
+  /** In a later turn, as everything that goes from one object to another, and when what that has written is stored. */
   #ask<T>(id: ObjectId, run: (instance: Instance) => T | Promise<T>): Promise<T> {
     const asker = running.getStore();
     requireAlive(asker);
@@ -88,7 +89,7 @@ export class Namespace {
         // What is left of whoever asked doesn't go on.
         if (!asker?.isOver) how(answer);
       };
-    setImmediate(() => {
+    onceStored(() => {
       // What it wrote couldn't be stored.
       if (asker?.isOver) return;
       running.run(undefined, () => this.#actor(id).answer(run)).then(settle(resolve), settle(reject));

@@ -139,10 +139,9 @@ function fetchOf(
 /** Its socket is whoever asked's from now on. */
 async function fromObject(answering: Promise<Response>): Promise<Response> {
   const answer = await answering;
-  const { webSocket, status, headers } = answer;
+  const { webSocket, headers } = answer;
   if (webSocket === null) return answer;
-  const handedOn = new WebSocket(WebSocket.endOf(webSocket), running.getStore());
-  return new Response(null, { status, headers, webSocket: handedOn });
+  return Response.switched(headers, new WebSocket(WebSocket.endOf(webSocket), running.getStore()));
 }
 
 /** What was thrown as it comes from somewhere else, with what it says of itself. */

@@ -89,11 +89,14 @@ export class Namespace {
         // What is left of whoever asked doesn't go on.
         if (!asker?.isOver) how(answer);
       };
-    onceStored(() => {
+    const begin = () => {
       // What it wrote couldn't be stored.
       if (asker?.isOver) return;
       running.run(undefined, () => this.#actor(id).answer(run)).then(settle(resolve), settle(reject));
-    });
+    };
+    // The Worker writes nothing, and knows of nothing that isn't stored.
+    if (asker === undefined) setImmediate(begin);
+    else onceStored(begin);
     return promise;
   }
 

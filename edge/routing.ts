@@ -229,11 +229,13 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
   const path = searchParams.get("path");
   if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
   if (pathname === "/link") return { kind: "link", path };
-  return pathname === "/subscribe" ? readSubscribe(request) : undefined;
+  return pathname === "/subscribe" ? readSubscribe(request, searchParams) : undefined;
 }
 
-function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
-  const { searchParams } = new URL(request.url);
+function readSubscribe(
+  request: Request,
+  searchParams: URLSearchParams,
+): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
   const path = searchParams.get("path");
   const from = searchParams.get("from");
   if (path === null) return undefined;
@@ -292,7 +294,7 @@ export function readRelayRequest(request: Request): RelayRequest | undefined {
   const { pathname, searchParams } = new URL(request.url);
   if (request.headers.get("Upgrade") !== "websocket") return undefined;
   if (pathname === "/link") return { kind: "link" };
-  if (pathname === "/subscribe") return readSubscribe(request);
+  if (pathname === "/subscribe") return readSubscribe(request, searchParams);
   if (pathname !== "/connect") return undefined;
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
   const sender = request.headers.get(SENDER) ?? undefined;

@@ -136,13 +136,14 @@ export async function upgradeRoute(
   try {
     const identified = await identify();
     const sender = senderOf(request, identified.ok ? identified.known.principal : PUBLIC, env);
-    const isReplay = new URL(request.url).searchParams.has("from");
+    const url = new URL(request.url);
+    const isReplay = url.searchParams.has("from");
     const seconds = await quotaWait(env, sender, "subscribe", ...(isReplay ? ["replay" as const] : []));
     if (seconds > 0) {
       const refusal = { code: "rate_limited", message: tooMuchMessage(seconds) } as const;
       return refuseUpgrade(request, SUBSCRIBER_PROTOCOL, refusal);
     }
-    const answer = identified.ok ? await subscribe(request, env, identified.known) : identified;
+    const answer = identified.ok ? await subscribe(request, url, env, identified.known) : identified;
     return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
   } catch (error) {
     logProblem("a subscribe", error);
@@ -151,9 +152,13 @@ export async function upgradeRoute(
   }
 }
 
-async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
+async function subscribe(
+  request: Request,
+  url: URL,
+  env: Env,
+  known: Known,
+): Promise<Response | Refusal> {
   const { principal } = known;
-  const url = new URL(request.url);
   if (url.pathname === ROUTES.connect) return connect(request, env, known);
   const target = targetOf(url, known);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };

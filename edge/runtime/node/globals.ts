@@ -43,13 +43,16 @@ function endTimer(timer: Timer | null | undefined): void {
 }
 
 /** A request that goes out keeps its object awake until it is answered. */
-async function fetchOutside(...asked: Parameters<typeof fetch>): Promise<globalThis.Response> {
+async function fetchOutside(
+  asked: string | URL | globalThis.Request,
+  init?: RequestInit,
+): Promise<globalThis.Response> {
   const holder = running.getStore();
   requireAlive(holder);
   const release = holder?.hold();
   try {
     await holder?.stored();
-    return await fetch(...asked);
+    return await fetch(asked instanceof Request ? Request.whole(asked) : asked, init);
   } finally {
     release?.();
   }

@@ -1,21 +1,25 @@
 /**
  * When what was done in one go leaves: its turn is over when it has ended, with all continuations that were ready. Rows are
- * committed then, and after that what was sent goes to the network, so nothing leaves an object that isn't stored.
+ * committed then. What was sent goes to the network, or is delivered to others, once the disk has these, so nothing leaves an
+ * object that isn't stored; meanwhile others are heard.
  */
 import { TIME_LIMITS } from "./time-limits.ts";
 
 interface Committing {
-  /** Never throws. */
-  commit(): void;
+  /** Resolves when the disk has it; undefined if there is nothing to wait for. Never fails. */
+  commit(): Promise<void> | undefined;
 }
 
 interface Flushing {
-  flush(): void;
+  /** What was sent until now leaves then; at once if undefined. */
+  flush(stored: Promise<void> | undefined): void;
 }
 
 let commits: Committing[] = [];
 let flushes: Flushing[] = [];
 let isDue = false;
+/** Until the disk has all that was committed so far. */
+let storing: Promise<void> | undefined;
 
 export function commitAtEnd(what: Committing): void {
   commits.push(what);
@@ -25,6 +29,14 @@ export function commitAtEnd(what: Committing): void {
 export function flushAtEnd(what: Flushing): void {
   flushes.push(what);
   due();
+}
+
+/** Runs in a later turn, when the disk has all that was written in this one. */
+export function onceStored(run: () => void): void {
+  setImmediate(() => {
+    if (storing === undefined) run();
+    else storing.then(run);
+  });
 }
 
 function due(): void {
@@ -39,8 +51,19 @@ function end(): void {
   const [committing, flushing] = [commits, flushes];
   commits = [];
   flushes = [];
-  for (const one of committing) one.commit();
-  for (const one of flushing) one.flush();
+  if (committing.length > 0) store(committing);
+  for (const one of flushing) one.flush(storing);
+}
+
+/** In order: what was sent in an earlier turn doesn't leave after what was sent in this one. */
+function store(committing: readonly Committing[]): void {
+  const written = committing.map((one) => one.commit()).filter((one) => one !== undefined);
+  if (written.length === 0) return;
+  const all = Promise.all([storing, ...written]).then(() => {});
+  storing = all;
+  all.then(() => {
+    if (storing === all) storing = undefined;
+  });
 }
 
 interface Delivering {
@@ -63,11 +86,19 @@ export function deliverLater(to: Delivering): void {
 }
 
 function deliverAll(): void {
+  const count = ready.length;
+  if (storing === undefined) deliverFirst(count);
+  // What comes meanwhile may have to wait for more.
+  else storing.then(() => deliverFirst(count));
+}
+
+function deliverFirst(count: number): void {
   const until = performance.now() + TIME_LIMITS.turnMs;
   const now = ready;
   ready = [];
   let done = 0;
   for (const one of now) {
+    if (done === count) break;
     one.deliver();
     done++;
     // What hears of it next must not hear of what isn't stored.

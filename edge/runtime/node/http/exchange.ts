@@ -14,13 +14,14 @@ export function requestOf(from: IncomingMessage): Request | undefined {
   if (from.headersDistinct.host?.length !== 1) return undefined;
   // Whatever the request line names: the header says which host it is for.
   const target = (from.url ?? "/").replace(/^[a-z]+:\/\/[^/?]*/i, "");
-  const url = `http://${from.headers.host}${target.startsWith("/") ? "" : "/"}${target}`;
-  if (!URL.canParse(url)) return undefined;
+  const url = URL.parse(`http://${from.headers.host}${target.startsWith("/") ? "" : "/"}${target}`);
+  if (url === null || url.username !== "" || url.password !== "") return undefined;
   const address = socket.remoteAddress ?? "";
   const clientIp = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort}`;
+  if (method === "GET") return Request.lean(url, headers, { clientIp });
   const isSent =
     from.headers["transfer-encoding"] !== undefined || Number(from.headers["content-length"]) > 0;
-  const hasBody = isSent && method !== "GET" && method !== "HEAD";
+  const hasBody = isSent && method !== "HEAD";
   return new Request(url, {
     method,
     headers,

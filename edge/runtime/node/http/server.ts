@@ -2,7 +2,6 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import * as ws from "ws";
 import { running } from "../holder.ts";
 import { type Siblings, siblingOf } from "../siblings/siblings.ts";
 import { otherEnd } from "../sockets/end.ts";
@@ -10,12 +9,15 @@ import { Network } from "../sockets/network.ts";
 import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Request } from "../web/request.ts";
-import type { Response } from "../web/response.ts";
+import { Response } from "../web/response.ts";
 import { Context, type Loaded } from "../worker.ts";
 import { answerWith, requestOf, throwAway } from "./exchange.ts";
+import { acceptanceOf, faultOf } from "./handshake.ts";
 
 /** Of a request: more than any has that is served. */
 const HEAD_BYTES = 128 * 1024;
+/** What a handshake must name, told to one that can't be accepted (RFC 6455 §4.4). */
+const VERSION = { "Sec-WebSocket-Version": "13, 8" };
 
 /** @param siblings other edges at this address, to which connections may go */
 export function openDoor(loaded: Loaded, siblings?: Pick<Siblings, "passOn">): Server {
@@ -69,8 +71,14 @@ async function upgrade(
     const { webSocket } = answer;
     if (webSocket === null || webSocket === undefined) return await refuse(answer, from, socket);
     const sibling = siblingOf(webSocket);
-    if (sibling === undefined) connect(answer, webSocket, from, socket, head);
-    else siblings?.passOn(sibling, socket as Socket, Buffer.concat([headOf(from), head]));
+    if (sibling !== undefined)
+      return siblings?.passOn(sibling, socket as Socket, Buffer.concat([headOf(from), head]));
+    const fault = faultOf(from);
+    if (fault === undefined && socket.readable && socket.writable)
+      return connect(answer, webSocket, from, socket, head);
+    WebSocket.endOf(webSocket).drop();
+    if (fault === undefined) socket.destroy();
+    else await refuse(new Response(fault, { status: 400, headers: VERSION }), from, socket);
   } catch (error) {
     console.error("a handshake:", error);
     socket.destroy();
@@ -95,25 +103,7 @@ async function refuse(answer: Response, from: IncomingMessage, socket: Duplex): 
   await answerWith(answer, to, from.method === "HEAD");
 }
 
-/** By the request that is being answered: the subprotocol of the answer. */
-const protocols = new WeakMap<IncomingMessage, string>();
-/** By the request: what to do with its connection. */
-const connecting = new WeakMap<Duplex, (head: Buffer) => void>();
-
-/** What `ws` makes once the handshake is done: nothing of it is kept but the connection. */
-class Handed extends ws.WebSocket {
-  setSocket(socket: Duplex, head: Buffer): void {
-    connecting.get(socket)?.(head);
-  }
-}
-
-const handshakes = new ws.WebSocketServer({
-  noServer: true,
-  clientTracking: false,
-  WebSocket: Handed as typeof ws.WebSocket,
-  handleProtocols: (_, request) => protocols.get(request) ?? false,
-});
-
+/** The answer to the handshake leaves together with what was sent first. */
 function connect(
   { headers }: Response,
   webSocket: WebSocket,
@@ -124,16 +114,8 @@ function connect(
   const end = WebSocket.endOf(webSocket);
   const other = otherEnd(end);
   if (other === undefined) throw new Error("this socket was handed over before");
-  const protocol = headers.get("Sec-WebSocket-Protocol");
-  if (protocol !== null) protocols.set(from, protocol);
-  let isConnected = false;
-  connecting.set(socket, (first) => {
-    isConnected = true;
-    connecting.delete(socket);
-    const network = new Network(socket, first, other);
-    end.passOn(network);
-    other.wire = network;
-  });
-  handshakes.handleUpgrade(from, socket, head, () => {});
-  if (!isConnected) end.drop();
+  const network = new Network(socket, head, other);
+  network.begin(acceptanceOf(from, headers.get("Sec-WebSocket-Protocol")));
+  end.passOn(network);
+  other.wire = network;
 }

@@ -4,6 +4,7 @@ import { requireAlive, running } from "../holder.ts";
 import { refuse } from "../refused.ts";
 import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { onceStored } from "../turn.ts";
 import { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 import { Actor, type ObjectClass } from "./actor.ts";
@@ -75,7 +76,7 @@ export class Namespace {
     return actor;
   }
 
-  /** In a later turn, as everything that goes from one object to another. */
+  /** In a later turn, as everything that goes from one object to another, and when what that has written is stored. */
   #ask<T>(id: ObjectId, run: (instance: Instance) => T | Promise<T>): Promise<T> {
     const asker = running.getStore();
     requireAlive(asker);
@@ -88,11 +89,14 @@ export class Namespace {
         // What is left of whoever asked doesn't go on.
         if (!asker?.isOver) how(answer);
       };
-    setImmediate(() => {
+    const begin = () => {
       // What it wrote couldn't be stored.
       if (asker?.isOver) return;
       running.run(undefined, () => this.#actor(id).answer(run)).then(settle(resolve), settle(reject));
-    });
+    };
+    // The Worker writes nothing, and knows of nothing that isn't stored.
+    if (asker === undefined) setImmediate(begin);
+    else onceStored(begin);
     return promise;
   }
 
@@ -138,10 +142,9 @@ function fetchOf(
 /** Its socket is whoever asked's from now on. */
 async function fromObject(answering: Promise<Response>): Promise<Response> {
   const answer = await answering;
-  const { webSocket, status, headers } = answer;
+  const { webSocket, headers } = answer;
   if (webSocket === null) return answer;
-  const handedOn = new WebSocket(WebSocket.endOf(webSocket), running.getStore());
-  return new Response(null, { status, headers, webSocket: handedOn });
+  return Response.switched(headers, new WebSocket(WebSocket.endOf(webSocket), running.getStore()));
 }
 
 /** What was thrown as it comes from somewhere else, with what it says of itself. */

@@ -1,10 +1,11 @@
 /**
  * The SQL of one object: the file that workerd would use, in the same form. What a turn writes is one transaction, which is
- * committed when the turn ends and before anything leaves.
+ * committed when the turn ends, and on the disk before anything leaves.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { refuse } from "../refused.ts";
 import { commitAtEnd } from "../turn.ts";
+import { WriteAheadLog } from "./write-ahead-log.ts";
 
 type Value = string | number | null;
 type Row = Record<string, unknown>;
@@ -55,6 +56,7 @@ export class Sql {
   readonly #ports: StoragePorts;
   readonly #statements = new Map<string, StatementSync>();
   #db: DatabaseSync | undefined;
+  #log: WriteAheadLog | undefined;
   #isOpen = false;
   /** Of what was written last. */
   #committing = Promise.withResolvers<void>();
@@ -85,15 +87,21 @@ export class Sql {
     return this.#committing.promise;
   }
 
-  commit(): void {
-    if (!this.#isOpen) return;
+  commit(): Promise<void> | undefined {
+    if (!this.#isOpen) return undefined;
     this.#isOpen = false;
+    const { resolve, reject } = this.#committing;
+    const failed = (error: unknown) => {
+      reject(named(error));
+      this.#ports.failed(named(error));
+    };
     try {
       this.#db?.exec("COMMIT");
-      this.#committing.resolve();
+      this.#log ??= new WriteAheadLog(this.#file);
+      return this.#log.force().then(resolve, failed);
     } catch (error) {
-      this.#committing.reject(named(error));
-      this.#ports.failed(named(error));
+      failed(error);
+      return undefined;
     }
   }
 
@@ -104,12 +112,15 @@ export class Sql {
     this.#statements.clear();
     this.#db?.close();
     this.#db = undefined;
+    this.#log?.close();
+    this.#log = undefined;
   }
 
   #database(): DatabaseSync {
     if (this.#db !== undefined) return this.#db;
     this.#db = new DatabaseSync(this.#file);
-    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    // A commit doesn't wait for the disk: it is forced to it afterwards.
+    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     return this.#db;
   }
 

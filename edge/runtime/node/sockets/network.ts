@@ -1,6 +1,6 @@
 /**
  * The wire to a client: its TCP connection, once the handshake is done. What comes is read by the receiver of `ws`; what goes is
- * framed once for all that it goes to, and leaves at the end of the turn.
+ * framed once for all that it goes to, and leaves at the end of the turn, or when what was written in it is stored.
  */
 import type { Duplex, Writable } from "node:stream";
 import * as ws from "ws";
@@ -45,6 +45,7 @@ export class Network implements Wire {
   readonly #receiver: Receiver;
   /** What leaves at the end of this turn. */
   #leaving: Buffer[] = [];
+  /** Of these, and of what was sent in turns before and waits for the disk. */
   #leavingBytes = 0;
   #closing: NodeJS.Timeout | undefined;
   #isEnding = false;
@@ -80,6 +81,11 @@ export class Network implements Wire {
     return this.#socket.writableLength + this.#leavingBytes;
   }
 
+  /** What goes before all messages. */
+  begin(answer: Buffer): void {
+    this.#write(answer);
+  }
+
   send(message: Outgoing): void {
     this.#write(framed(message));
   }
@@ -108,11 +114,20 @@ export class Network implements Wire {
     this.#socket.resume();
   }
 
-  flush(): void {
+  flush(stored: Promise<void> | undefined): void {
     forgetFramed();
     const leaving = this.#leaving;
     this.#leaving = [];
-    this.#leavingBytes = 0;
+    if (stored === undefined) this.#leave(leaving);
+    else stored.then(() => this.#leave(leaving));
+  }
+
+  #leave(leaving: readonly Buffer[]): void {
+    if (this.#socket.destroyed) {
+      this.#leavingBytes = 0;
+      return;
+    }
+    for (const { length } of leaving) this.#leavingBytes -= length;
     const [only] = leaving;
     if (leaving.length === 1) this.#socket.write(only);
     else if (leaving.length > 1) {
@@ -120,12 +135,12 @@ export class Network implements Wire {
       for (const frame of leaving) this.#socket.write(frame);
       this.#socket.uncork();
     }
-    if (this.#isEnding) this.#finish();
+    if (this.#isEnding && this.#leavingBytes === 0) this.#finish();
   }
 
   /** When what is leaving has left. */
   #endAfter(): void {
-    if (this.#leaving.length === 0) this.#finish();
+    if (this.#leavingBytes === 0) this.#finish();
     else this.#isEnding = true;
   }
 

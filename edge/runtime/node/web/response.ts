@@ -1,5 +1,6 @@
 /** The platform's Response: one that becomes a WebSocket has status 101 and holds a socket. */
 import type { WebSocket } from "../sockets/web-socket.ts";
+import { leanOf } from "./lean.ts";
 
 type Init = ResponseInit & { readonly webSocket?: WebSocket | null };
 
@@ -11,24 +12,31 @@ export type Whole = string | Uint8Array;
 const SWITCHED = 101;
 
 export class Response extends globalThis.Response {
-  readonly webSocket: WebSocket | null;
+  readonly webSocket: WebSocket | null = null;
   readonly #whole: Whole | undefined;
 
   constructor(body?: ResponseBody, init: Init = {}) {
-    const isSwitched = init.status === SWITCHED;
-    super(body, isSwitched ? { headers: init.headers ?? {} } : init);
+    if (init.status === SWITCHED) {
+      if (!init.webSocket) throw new RangeError("a response of status 101 needs a webSocket");
+      // biome-ignore lint/correctness/noConstructorReturn: it is one all the same
+      return Response.switched(new Headers(init.headers), init.webSocket);
+    }
+    super(body, init);
     if (body === null || body === undefined) this.#whole = "";
     else if (typeof body === "string" || body instanceof Uint8Array) this.#whole = body;
     // Of the same body under other headers.
     else if (init instanceof Response && body === init.body) this.#whole = init.#whole;
-    this.webSocket = init.webSocket ?? null;
-    if (isSwitched) Object.defineProperty(this, "status", { value: SWITCHED });
-    if (isSwitched && this.webSocket === null)
-      throw new RangeError("a response of status 101 needs a webSocket");
+    if (init.webSocket) this.webSocket = init.webSocket;
+  }
+
+  /** One that becomes a WebSocket, with these headers and not a copy. */
+  static switched(headers: Headers, webSocket: WebSocket): Response {
+    const lean: Response = Object.create(LEAN.prototype);
+    return Object.assign(lean, { status: SWITCHED, ok: false, headers, webSocket });
   }
 
   static wholeOf(response: Response): Whole | undefined {
-    return response.#whole;
+    return #whole in response ? response.#whole : undefined;
   }
 
   static override json(data: unknown, init: ResponseInit = {}): Response {
@@ -37,3 +45,11 @@ export class Response extends globalThis.Response {
     return new Response(JSON.stringify(data), { ...init, headers });
   }
 }
+
+/** Node's own has no such status. */
+const LEAN = leanOf(
+  Response.prototype,
+  globalThis.Response.prototype,
+  ["status", "ok", "headers"],
+  ({ headers }) => new Response(null, { headers }),
+);

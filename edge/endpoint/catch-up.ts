@@ -19,6 +19,7 @@ import {
 } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
+import { isLittle } from "./replay-quota.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscribers, WaitingSubscriber } from "./subscribers.ts";
 
@@ -51,12 +52,14 @@ export class CatchUp<S extends Peer> {
   }
 
   /**
-   * Serves one who waits from what is known here; false if only the origin can tell. `learned`: what that was
-   * learned from just now, where this one couldn't be served before.
+   * Serves one who waits from what is known here, or sees that it must wait for its quota; false if only the origin can tell.
+   * `learned`: what that was learned from just now, where this one couldn't be served before.
    */
   serve(subscriber: WaitingSubscriber<S>, now: number, learned: Proof = "window"): boolean {
     const { from } = subscriber.subscription;
     const resume = this.#replica.decide(from, now);
+    const mayBeLittle = resume.kind === "ask" ? from === undefined : isLittle(resume.frames);
+    if (!mayBeLittle && this.#subscribers.mustWait(subscriber, now)) return true;
     if (resume.kind === "ask") return false;
     const { frames, head } = resume;
     if (resume.kind === "snapshot")
@@ -77,6 +80,9 @@ export class CatchUp<S extends Peer> {
     const then = onwards === undefined ? span.to : "live";
     // Who has nothing is told that nothing is missing only of all that counts (R1), the key's home, too.
     const isOfAll = span.speaksOfHome || (asked?.size === 0 && attached.verdict.recovered === true);
+    // What was asked for is sent to one at least: or it would be asked for again.
+    let owed: (() => void) | undefined;
+    let isPaid = false;
     for (const subscriber of this.#subscribers.waiting()) {
       const { from } = subscriber.subscription;
       if (from === undefined) continue;
@@ -84,11 +90,19 @@ export class CatchUp<S extends Peer> {
       const frames = isProved ? after(span.frames, from) : [];
       if (isProved && (then === "live" || frames.length > 0)) {
         const all = [...frames, ...(onwards ?? [])];
-        const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
-        this.#pass(subscriber, from, all, head, then, proofOf(attached));
+        const pass = () => {
+          const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
+          this.#pass(subscriber, from, all, head, then, proofOf(attached));
+        };
+        const isAsker = asked !== undefined && samePosition(from, asked);
+        if (isLittle(all) || !this.#subscribers.mustWait(subscriber, now)) {
+          pass();
+          isPaid ||= isAsker;
+        } else if (isAsker && this.#subscribers.get(subscriber.socket) !== undefined) owed ??= pass;
       } else if (asked !== undefined && isLost(from, asked, attached, steady, this.#replays))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
+    if (!isPaid) owed?.();
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */

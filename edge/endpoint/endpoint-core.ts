@@ -25,6 +25,7 @@ import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
 import { Publishes } from "./publishes.ts";
 import type { GoodToken, RenewalsPorts } from "./renewals.ts";
+import { ReplayQuota } from "./replay-quota.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { Tokens } from "./tokens.ts";
@@ -136,6 +137,7 @@ export class EndpointCore {
         close,
       }),
       pace: OF_A_SOCKET,
+      replays: new ReplayQuota(senders),
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#link.say(frame),
@@ -145,6 +147,10 @@ export class EndpointCore {
           grantedBy: this.#rights.grantedBy(socket),
         }),
       close,
+      refuse: (socket: HibernatingPeer, waitMs: number) => {
+        this.#state.reply(socket, encodeRateLimited(this.#state.lastId(socket), waitMs));
+        close(socket, "rate_limited");
+      },
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
     const subscribers = this.#surviving(survivors.subscribers, path, shard);

@@ -85,7 +85,7 @@ export const TIME_LIMITS = {
   linkLaterMs: 1_000,
   /** Over so long more these are spread. */
   linkLaterSpreadMs: 4_000,
-  /** Between two looks at whether a full subscriber has room. */
+  /** Between two looks at whether a full subscriber has room, or its sender may be sent more of the past (S27). */
   roomLookMs: 50,
   /** A subscriber that takes nothing of what it is sent, its verdict first, for so long is closed (S9), and so is a large answer to a GET. */
   takesNothingMs: 30_000,

@@ -70,19 +70,22 @@ export class CatchUp<S extends Peer> {
 
   /**
    * Hands an answer, which the replica knows by now, to those who wait. Its frames prove continuity for everyone
-   * who stands between its two ends. `asked` is where the question was asked from, if it was for those who wait.
+   * who stands between its two ends. `from` is where the question was asked from, if it was for those who wait, and on whose behalf.
    * `steady`: nothing of the endpoint is missing here.
    */
-  handOn(attached: Attached, span: Span, asked: Position | undefined, steady: boolean, now: number): void {
+  handOn(
+    attached: Attached,
+    span: Span,
+    { from: asked, asker }: { readonly from?: Position | undefined; readonly asker?: S | undefined },
+    steady: boolean,
+    now: number,
+  ): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
     const known = steady ? asFarAs(attached, this.#replica.position ?? span.to) : span.to;
     const onwards = this.#replica.after(known, now);
     const then = onwards === undefined ? span.to : "live";
     // Who has nothing is told that nothing is missing only of all that counts (R1), the key's home, too.
     const isOfAll = span.speaksOfHome || (asked?.size === 0 && attached.verdict.recovered === true);
-    // What was asked for is sent to one at least: or it would be asked for again.
-    let owed: (() => void) | undefined;
-    let isPaid = false;
     for (const subscriber of this.#subscribers.waiting()) {
       const { from } = subscriber.subscription;
       if (from === undefined) continue;
@@ -90,19 +93,15 @@ export class CatchUp<S extends Peer> {
       const frames = isProved ? after(span.frames, from) : [];
       if (isProved && (then === "live" || frames.length > 0)) {
         const all = [...frames, ...(onwards ?? [])];
-        const pass = () => {
-          const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
-          this.#pass(subscriber, from, all, head, then, proofOf(attached));
-        };
-        const isAsker = asked !== undefined && samePosition(from, asked);
-        if (isLittle(all) || !this.#subscribers.mustWait(subscriber, now)) {
-          pass();
-          isPaid ||= isAsker;
-        } else if (isAsker && this.#subscribers.get(subscriber.socket) !== undefined) owed ??= pass;
+        // On whose behalf it was asked is sent it, whatever was before: or it would be asked for again.
+        const isAsker = subscriber.socket === asker;
+        if (!isAsker && !isLittle(all) && this.#subscribers.mustWait(subscriber, now)) continue;
+        const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
+        this.#pass(subscriber, from, all, head, then, proofOf(attached));
+        if (isAsker) this.#subscribers.wasAnswered(subscriber.socket, all);
       } else if (asked !== undefined && isLost(from, asked, attached, steady, this.#replays))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
-    if (!isPaid) owed?.();
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */

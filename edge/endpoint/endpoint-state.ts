@@ -35,7 +35,7 @@ import { Subscribers, type SubscribersPorts } from "./subscribers.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
-export interface EndpointStatePorts<S extends Peer> extends SubscribersPorts<S>, AskingPorts {
+export interface EndpointStatePorts<S extends Peer> extends SubscribersPorts<S>, AskingPorts<S> {
   /** A subscriber has its verdict. */
   answered(how: Answered): void;
 }

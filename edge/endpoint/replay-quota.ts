@@ -1,13 +1,17 @@
 /**
  * What all subscribers of one sender are sent of the past: S27 of PROTOCOL.md. It is counted when it has been sent, for nobody knows
- * before how much will follow a position. Whoever has been sent too much waits, and what is sent to it is spread by that; a subscribe
- * that would wait for long is refused. What is only a little is neither counted nor waits: resumes of thousands of others behind
+ * before how much will follow a position. What an origin is asked for is counted when it is asked, too, by what came last: the
+ * origin has as much to do, and many questions at once would all be answered before one of them was counted. Whoever has been sent
+ * too much waits, and what is sent to it is spread by that; a subscribe that would wait for long is refused. What is only a little is neither counted nor waits: resumes of thousands of others behind
  * the same address, who were away for moments, don't stand behind somebody who reads all there is.
  */
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Senders } from "./connection-limits.ts";
 import type { Waiting } from "./subscription-states.ts";
+
+/** To one that is refused for that. */
+export const TOO_MUCH_PAST = "too much of the past is asked for from here";
 
 /** Updates, or KiB. */
 const LITTLE = 10;
@@ -25,6 +29,20 @@ export class ReplayQuota<S> {
   waitMs(socket: S): number {
     const sender = this.#senders?.senderOf(socket);
     return sender === undefined ? 0 : (this.#senders?.spending.replayWaitMs(sender) ?? 0);
+  }
+
+  /** An origin is asked on behalf of a socket. */
+  asks(socket: S): void {
+    const sender = this.#senders?.senderOf(socket);
+    if (sender !== undefined) this.#senders?.spending.asksReplay(sender);
+  }
+
+  /** It has answered with these, which are sent to the socket. */
+  answered(socket: S, frames: readonly Frame[]): void {
+    const sender = this.#senders?.senderOf(socket);
+    if (sender === undefined) return;
+    const amount = amountOf(frames);
+    this.#senders?.spending.answeredReplay(sender, amount > LITTLE ? amount : 0);
   }
 
   /** A socket was sent these. */

@@ -26,12 +26,16 @@ const NOBODY: SenderTickets = { frames: undefined, replayed: undefined };
 
 /** Of all sockets of a sender: one that goes on all the same has each closed at once. Whoever means well is never refused. */
 const REFUSALS: Rate = { perSecond: 100, burst: 10_000 };
+/** Senders of whom it is remembered. */
+const MOST_EXPECTED = 10_000;
 
 export class SenderSpending {
   readonly #now: () => number;
   readonly #said: Readonly<Record<Exclude<keyof SenderLimits, "replayed">, Buckets>>;
   readonly #replayed: Buckets;
   readonly #refusals = new Buckets(REFUSALS);
+  /** How many updates of the past were answered last, of those for whom these were many. */
+  readonly #expected = new Map<string, number>();
   readonly #tickets: SenderTickets;
 
   /** @param now Milliseconds that never go back: one clock, whoever asks. */
@@ -63,6 +67,20 @@ export class SenderSpending {
   replayed(sender: string, updates: number): void {
     this.#replayed.spend(sender, this.#now(), updates);
     this.#tickets.replayed?.spend(sender, updates);
+  }
+
+  /** An origin is asked for more of the past, most likely for as much as was answered last. */
+  asksReplay(sender: string): void {
+    const updates = this.#expected.get(sender) ?? 0;
+    if (updates > 0) this.replayed(sender, updates);
+  }
+
+  /** So many updates were answered. */
+  answeredReplay(sender: string, updates: number): void {
+    this.#expected.delete(sender);
+    if (updates > 0) this.#expected.set(sender, updates);
+    const [least] = this.#expected.keys();
+    if (this.#expected.size > MOST_EXPECTED && least !== undefined) this.#expected.delete(least);
   }
 
   /** Notes that something was refused. False if that was too often. */

@@ -191,7 +191,7 @@ export class Subscribers<S extends Peer> {
     then: "live" | Position,
     beyond?: Position,
   ): void {
-    this.#sendPast(subscriber, frames, then, beyond, encodeVerdict(subscriber.id, verdict));
+    this.continue(subscriber, frames, then, beyond, encodeVerdict(subscriber.id, verdict));
     const { socket } = subscriber;
     // Whether it takes this is looked at: if its client went while it was let in, nobody ever tells.
     if (this.#all.has(socket)) this.#ports.unsent.sentFirst(socket);
@@ -199,15 +199,6 @@ export class Subscribers<S extends Peer> {
 
   /** More for a subscriber that is catching up, its verdict sent before. */
   continue(
-    subscriber: Subscriber<S>,
-    frames: readonly Frame[],
-    then: "live" | Position,
-    beyond?: Position,
-  ): void {
-    this.#sendPast(subscriber, frames, then, beyond);
-  }
-
-  #sendPast(
     subscriber: Subscriber<S>,
     frames: readonly Frame[],
     then: "live" | Position,
@@ -252,6 +243,11 @@ export class Subscribers<S extends Peer> {
         stepSubscription(subscription, { kind: "recalled", from, since: Math.floor(now) }),
       );
     }
+  }
+
+  /** An origin answered what was asked on behalf of one. */
+  wasAnswered(socket: S, frames: readonly Frame[]): void {
+    this.#ports.replays.answered(socket, frames);
   }
 
   /** Tells those who wait, once each, that their verdict will take its time (S4). */

@@ -8,6 +8,7 @@ import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
 import { OLDEST } from "../../shared/protocol/position.ts";
 import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
 import type { ConnectLimits } from "../endpoint/connection-limits.ts";
+import { TOO_MUCH_PAST } from "../endpoint/replay-quota.ts";
 import { subscribed } from "../endpoint/subscription-states.ts";
 import type { Connection, Followed } from "./connection.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -50,7 +51,7 @@ export const LOST: Why = { code: "unavailable", message: "the source of this end
 
 /** S27. */
 export function tooMuch(retryAfterMs: number): Why {
-  return { code: "rate_limited", message: "too much of the past is asked for", retryAfterMs };
+  return { code: "rate_limited", message: TOO_MUCH_PAST, retryAfterMs };
 }
 
 const ALLOWED: Judgement = { ok: true };

@@ -106,7 +106,8 @@ export class VouchingObject {
       const says = decodeLinkUp(said);
       if (says.ok && says.value.kind === "attach") attach(says.value.attach);
     };
-    return new Asking(path, { replica, subscribers, line, catchUp }, { now, ask }, facts);
+    const replays = new ReplayQuota<Peer>(undefined);
+    return new Asking(path, { replica, subscribers, line, catchUp }, { now, ask, replays }, facts);
   }
 }
 

@@ -64,10 +64,21 @@ test("[S27] of those who came before it was too much one is sent what was asked 
   made.pass(550);
   made.answer(0);
   expect(got()).toEqual([0, 151, 0]);
-  // Those that it was owed before count, too.
-  made.pass(1_500);
+  // What was asked for counts as well as what was sent.
+  made.pass(2_900);
+  made.answer(0);
+  expect(got()).toEqual([0, 0, 0]);
+  made.pass(100);
   made.answer(0);
   expect(got()).toEqual([0, 0, 151]);
+});
+
+test("[S27] what an origin is asked for counts when it is asked: of many positions one at a time is asked for", () => {
+  const made = spent(150);
+  const sockets = ["e:0", "e:1", "e:2", "e:3"].map((since) => resuming(made, "x", since));
+  made.pass(560);
+  expect(made.answer(0).asked).toEqual([A]);
+  expect(sockets.map((socket) => socket.take().length)).toEqual([151, 0, 0, 0]);
 });
 
 test("[S27] who would wait for more than 5 s is refused, told for how long, and served when it comes then", () => {

@@ -1,9 +1,11 @@
 /**
  * What all subscribers of one sender are sent of the past: S27 of PROTOCOL.md. It is counted when it has been sent, for nobody knows
  * before how much will follow a position. What an origin is asked for is counted when it is asked, too, by what came last: the
- * origin has as much to do, and many questions at once would all be answered before one of them was counted. Whoever has been sent
- * too much waits, and what is sent to it is spread by that; a subscribe that would wait for long is refused. What is only a little is neither counted nor waits: resumes of thousands of others behind
- * the same address, who were away for moments, don't stand behind somebody who reads all there is.
+ * origin has as much to do, and many questions at once would all be answered before one of them was counted.
+ *
+ * Whoever has been sent too much waits, and what is sent to it is spread by that; a subscribe that would wait for long is refused.
+ * What is only a little is neither counted nor waits: resumes of thousands of others behind the same address, who were away for
+ * moments, don't stand behind somebody who reads all there is.
  */
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { TIME_LIMITS } from "../time-limits.ts";

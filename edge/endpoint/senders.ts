@@ -1,6 +1,7 @@
 /**
- * What one sender may say and be sent on all sockets that are held here: S20 and S27 of PROTOCOL.md. Those of single endpoints have one count for all
- * objects of an isolate, whichever endpoints these are of. On workerd by itself rooms run elsewhere, and have a count of their own.
+ * What one sender may say and be sent on all sockets that are held here: S20 and S27 of PROTOCOL.md. Those of single endpoints have
+ * one count for all objects of an isolate, whichever endpoints these are of. On workerd by itself rooms run elsewhere, and have a
+ * count of their own.
  */
 import { logProblem } from "../answers.ts";
 import type { Env } from "../env.ts";

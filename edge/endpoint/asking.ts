@@ -23,7 +23,7 @@ import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
 import { type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
-import type { ReplayQuota } from "./replay-quota.ts";
+import type { Replays } from "./replays.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import type { Subscribers } from "./subscribers.ts";
@@ -40,7 +40,7 @@ export interface Learners<S extends Peer> {
 export type AskingFacts = Pick<StateFacts, "nextAsk" | "own" | "asks" | "forgotten">;
 
 export interface AskingPorts<S> {
-  readonly replays: Pick<ReplayQuota<S>, "asks">;
+  readonly replays: Pick<Replays<S>, "asks">;
   /** Milliseconds since 1970. */
   now(): number;
   /** Says something to the shard. */

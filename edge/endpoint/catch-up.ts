@@ -19,7 +19,7 @@ import {
 } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
-import { isLittle } from "./replay-quota.ts";
+import { isLittle } from "./replays.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscribers, WaitingSubscriber } from "./subscribers.ts";
 

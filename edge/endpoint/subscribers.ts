@@ -11,7 +11,7 @@ import { later, type Position } from "../../shared/protocol/position.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
 import type { Pace } from "./pace.ts";
-import { isTooLong, type ReplayQuota } from "./replay-quota.ts";
+import { isTooLong, type Replays } from "./replays.ts";
 import {
   type Subscription,
   type SubscriptionEvent,
@@ -29,7 +29,7 @@ export interface SubscribersPorts<S extends Peer> {
   readonly unsent: Pick<Unsent<S>, "hasRoom" | "sent" | "sentFirst" | "remove">;
   readonly pace: Pace<S>;
   /** What they may be sent of the past. */
-  readonly replays: ReplayQuota<S>;
+  readonly replays: Replays<S>;
   /** Keeps what must outlive the memory of a subscriber of this endpoint. */
   keep(socket: S, facts: SubscriptionFacts): void;
   close(socket: S, name: CloseName): void;

@@ -40,7 +40,7 @@ export interface Learners<S extends Peer> {
 export type AskingFacts = Pick<StateFacts, "nextAsk" | "own" | "asks" | "forgotten">;
 
 export interface AskingPorts<S> {
-  readonly replays: Pick<Replays<S>, "asks">;
+  readonly replays: Replays<S>;
   /** Milliseconds since 1970. */
   now(): number;
   /** Says something to the shard. */

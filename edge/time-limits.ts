@@ -93,7 +93,7 @@ export const TIME_LIMITS = {
   linkLaterMs: 1_000,
   /** Over so long more these are spread. */
   linkLaterSpreadMs: 4_000,
-  /** Between two looks at whether a full subscriber has room. */
+  /** Between two looks at whether a full subscriber has room, or its sender may be sent more of the past (S27). */
   roomLookMs: 50,
   /** A subscriber that takes nothing of what it is sent, its verdict first, for so long is closed (S9), and so is a large answer to a GET. */
   takesNothingMs: 30_000,
@@ -109,7 +109,7 @@ export const TIME_LIMITS = {
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */
   renewalMs: 5_000,
-  /** A sender that the platform gives no ticket of frames is refused for so long (S20). */
+  /** A sender that the platform gives no ticket of frames, or of updates of the past, has none for so long (S20, S27). */
   ticketAgainMs: 10_000,
   /** An object of many endpoints writes its rows when nothing has happened for so long (L14). */
   relayQuietMs: 5_000,
@@ -122,6 +122,8 @@ export const TIME_LIMITS = {
   publishBodyMs: 10_000,
   /** A sender that makes keys up is sent to rooms at once for so long (L16). */
   guesserMs: 60_000,
+  /** What a sender asks for too fast, a GET or what was before, waits for so long before it is refused (H14, S27). */
+  quotaPatienceMs: 5_000,
   /** For room for a large answer to a GET, before it is refused. */
   answerRoomMs: 5_000,
   /** For a shard to say how it is. */

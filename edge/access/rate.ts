@@ -24,12 +24,21 @@ export class Bucket {
    * @param count What counts as several passes when as many may; more than may at once, when all may.
    */
   take(now: number, count = 1): number {
-    const fullAt = Math.max(this.#fullAt, now);
+    const wait = this.waitMs(now, count);
+    if (wait === 0) this.spend(now, count);
+    return wait;
+  }
+
+  /** The same, if nothing passes now. */
+  waitMs(now: number, count = 1): number {
     const others = Math.min(count, this.#burst) - 1;
-    const early = fullAt + others * this.#everyMs - this.#burstMs - now;
-    if (early > 0) return Math.ceil(early);
-    this.#fullAt = fullAt + count * this.#everyMs;
-    return 0;
+    const early = Math.max(this.#fullAt, now) + others * this.#everyMs - this.#burstMs - now;
+    return early > 0 ? Math.ceil(early) : 0;
+  }
+
+  /** So many have passed, whether or not they might: the next ones wait for it. */
+  spend(now: number, count: number): void {
+    this.#fullAt = Math.max(this.#fullAt, now) + count * this.#everyMs;
   }
 }
 
@@ -47,12 +56,26 @@ export class Buckets {
 
   /** As of a bucket. */
   take(key: string, now: number, count?: number): number {
+    return this.#of(key).take(now, count);
+  }
+
+  /** As of a bucket. */
+  waitMs(key: string, now: number): number {
+    return this.#byKey.get(key)?.waitMs(now) ?? 0;
+  }
+
+  /** As of a bucket. */
+  spend(key: string, now: number, count: number): void {
+    this.#of(key).spend(now, count);
+  }
+
+  #of(key: string): Bucket {
     const bucket = this.#byKey.get(key) ?? new Bucket(this.#rate);
     // The last that asked is the last in order.
     this.#byKey.delete(key);
     this.#byKey.set(key, bucket);
     const [least] = this.#byKey.keys();
     if (this.#byKey.size > MOST_KEYS && least !== undefined) this.#byKey.delete(least);
-    return bucket.take(now, count);
+    return bucket;
   }
 }

@@ -23,6 +23,7 @@ import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
 import { type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
+import type { Replays } from "./replays.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import type { Subscribers } from "./subscribers.ts";
@@ -38,7 +39,8 @@ export interface Learners<S extends Peer> {
 
 export type AskingFacts = Pick<StateFacts, "nextAsk" | "own" | "asks" | "forgotten">;
 
-export interface AskingPorts {
+export interface AskingPorts<S> {
+  readonly replays: Replays<S>;
   /** Milliseconds since 1970. */
   now(): number;
   /** Says something to the shard. */
@@ -48,6 +50,8 @@ export interface AskingPorts {
 /** Nearly always, and asked for after every message. */
 const NONE: readonly never[] = [];
 
+const NOT_THEIRS = {};
+
 const WAIT = "the source of this endpoint can't answer just now";
 
 export class Asking<S extends Peer> {
@@ -56,13 +60,13 @@ export class Asking<S extends Peer> {
   readonly #subscribers: Subscribers<S>;
   readonly #line: WaitingLine<S>;
   readonly #catchUp: CatchUp<S>;
-  readonly #ports: AskingPorts;
+  readonly #ports: AskingPorts<S>;
   #nextAsk = 1;
   #own: Own = { kind: "due" };
   readonly #answers = new AnswerAssembly<Attached>();
 
   /** Goes on from what survived. */
-  constructor(path: string, learners: Learners<S>, ports: AskingPorts, facts: AskingFacts | undefined) {
+  constructor(path: string, learners: Learners<S>, ports: AskingPorts<S>, facts: AskingFacts | undefined) {
     this.#path = path;
     this.#replica = learners.replica;
     this.#subscribers = learners.subscribers;
@@ -169,6 +173,7 @@ export class Asking<S extends Peer> {
           ? Math.max(0, Math.floor(this.#ports.now()) - group.joinedAt)
           : undefined;
       this.#line.step(group, { kind: "asks", id });
+      if (group.from !== undefined && group.asker !== undefined) this.#ports.replays.asks(group.asker);
       this.#ports.ask(encodeAttach({ endpoint: this.#path, id, from: group.from, waited }));
     }
   }
@@ -222,7 +227,7 @@ export class Asking<S extends Peer> {
     if (group !== undefined) this.#line.step(group, { kind: "answered", steady });
     // Those who are live have been sent everything up to here before others join them.
     this.#subscribers.flush();
-    this.#catchUp.handOn(attached, span, group?.from, steady, now);
+    this.#catchUp.handOn(attached, span, group ?? NOT_THEIRS, steady, now);
     for (const subscriber of this.#subscribers.waiting())
       this.#catchUp.serve(subscriber, now, proofOf(attached));
     if (group?.question.kind === "stalled" && this.#own.kind === "held") this.#tell(group);

@@ -19,6 +19,7 @@ import {
 } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
+import { isLittle } from "./replays.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscribers, WaitingSubscriber } from "./subscribers.ts";
 
@@ -51,12 +52,14 @@ export class CatchUp<S extends Peer> {
   }
 
   /**
-   * Serves one who waits from what is known here; false if only the origin can tell. `learned`: what that was
-   * learned from just now, where this one couldn't be served before.
+   * Serves one who waits from what is known here, or sees that it must wait for its quota; false if only the origin can tell.
+   * `learned`: what that was learned from just now, where this one couldn't be served before.
    */
   serve(subscriber: WaitingSubscriber<S>, now: number, learned: Proof = "window"): boolean {
     const { from } = subscriber.subscription;
     const resume = this.#replica.decide(from, now);
+    const mayBeLittle = resume.kind === "ask" ? from === undefined : isLittle(resume.frames);
+    if (!mayBeLittle && this.#subscribers.mustWait(subscriber, now)) return true;
     if (resume.kind === "ask") return false;
     const { frames, head } = resume;
     if (resume.kind === "snapshot")
@@ -67,10 +70,16 @@ export class CatchUp<S extends Peer> {
 
   /**
    * Hands an answer, which the replica knows by now, to those who wait. Its frames prove continuity for everyone
-   * who stands between its two ends. `asked` is where the question was asked from, if it was for those who wait.
+   * who stands between its two ends. `from` is where the question was asked from, if it was for those who wait, and on whose behalf.
    * `steady`: nothing of the endpoint is missing here.
    */
-  handOn(attached: Attached, span: Span, asked: Position | undefined, steady: boolean, now: number): void {
+  handOn(
+    attached: Attached,
+    span: Span,
+    { from: asked, asker }: { readonly from?: Position | undefined; readonly asker?: S | undefined },
+    steady: boolean,
+    now: number,
+  ): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
     const known = steady ? asFarAs(attached, this.#replica.position ?? span.to) : span.to;
     const onwards = this.#replica.after(known, now);
@@ -84,8 +93,12 @@ export class CatchUp<S extends Peer> {
       const frames = isProved ? after(span.frames, from) : [];
       if (isProved && (then === "live" || frames.length > 0)) {
         const all = [...frames, ...(onwards ?? [])];
+        // On whose behalf it was asked is sent it, whatever was before: or it would be asked for again.
+        const isAsker = subscriber.socket === asker;
+        if (!isAsker && !isLittle(all) && this.#subscribers.mustWait(subscriber, now)) continue;
         const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
         this.#pass(subscriber, from, all, head, then, proofOf(attached));
+        if (isAsker) this.#subscribers.wasAnswered(subscriber.socket, all);
       } else if (asked !== undefined && isLost(from, asked, attached, steady, this.#replays))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }

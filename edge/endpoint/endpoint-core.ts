@@ -10,7 +10,7 @@ import type { CloseName, ErrorCode } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { encodeEnd, encodeRateLimited, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
+import { encodeEnd, encodeError, encodeRateLimited, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { loadSubscriber, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
@@ -25,6 +25,7 @@ import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
 import { Publishes } from "./publishes.ts";
 import type { GoodToken, RenewalsPorts } from "./renewals.ts";
+import { ReplayQuota, TOO_MUCH_PAST } from "./replay-quota.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { Tokens } from "./tokens.ts";
@@ -136,6 +137,7 @@ export class EndpointCore {
         close,
       }),
       pace: OF_A_SOCKET,
+      replays: new ReplayQuota(senders),
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#link.say(frame),
@@ -145,6 +147,11 @@ export class EndpointCore {
           grantedBy: this.#rights.grantedBy(socket),
         }),
       close,
+      refuse: (socket: HibernatingPeer, waitMs: number) => {
+        const id = this.#state.lastId(socket);
+        this.#state.reply(socket, encodeError(id, "rate_limited", TOO_MUCH_PAST, waitMs));
+        close(socket, "rate_limited");
+      },
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
     const subscribers = this.#surviving(survivors.subscribers, path, shard);

@@ -30,7 +30,7 @@ import { Subscribers, type SubscribersPorts } from "./subscribers.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
-export interface EndpointStatePorts<S extends Peer> extends SubscribersPorts<S>, AskingPorts {
+export interface EndpointStatePorts<S extends Peer> extends SubscribersPorts<S>, AskingPorts<S> {
   /** A subscriber has its verdict. */
   answered(how: Answered): void;
 }
@@ -80,7 +80,11 @@ export class EndpointState<S extends Peer> {
     const line = new WaitingLine<S>({
       // Without a position there is nothing that the replica hasn't passed.
       laneOf: (from) => (from === undefined || reaches(replica.position ?? from, from) ? "known" : "other"),
-      hasRoom: (socket, { kind }) => !ports.pace.isFull(socket, kind) && !ports.isHeld(socket),
+      hasRoom: (socket, { kind, from }) =>
+        !ports.pace.isFull(socket, kind) &&
+        !ports.isHeld(socket) &&
+        // Only the latest update is asked for.
+        ((from === undefined && replica.latest === undefined) || ports.replays.waitMs(socket) === 0),
       keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
     });
     this.#replica = replica;

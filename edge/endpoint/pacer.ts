@@ -1,6 +1,6 @@
 /**
- * Paces those who catch up by what they take: the next piece is asked for when the one before has left. A
- * socket gives no event for that, so while somebody is too full, and only then, there is a timer.
+ * Paces those who catch up by what they take: the next piece is asked for when the one before has left, and when their sender
+ * may be sent more (replay-quota.ts). Nothing tells of either, so while somebody waits for that, and only then, there is a timer.
  */
 
 import type { Peer } from "../peer.ts";
@@ -62,7 +62,8 @@ export class Pacer<S extends Peer> {
     for (const socket of full) {
       const bytes = socket.bufferedAmount;
       const before = known.get(socket);
-      if (before === undefined || bytes < before.bytes) known.set(socket, { bytes, at: now });
+      // Who has taken all waits for its quota.
+      if (before === undefined || bytes < before.bytes || bytes === 0) known.set(socket, { bytes, at: now });
       else if (now - before.at > TAKES_NOTHING_MS) hopeless.push(socket);
     }
     return hopeless;

@@ -11,6 +11,7 @@ import { later, type Position } from "../../shared/protocol/position.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
 import type { Pace } from "./pace.ts";
+import { isTooLong, type Replays } from "./replays.ts";
 import {
   type Subscription,
   type SubscriptionEvent,
@@ -27,9 +28,13 @@ export interface SubscribersPorts<S extends Peer> {
   /** What is unsent to all subscribers of the object. */
   readonly unsent: Pick<Unsent<S>, "hasRoom" | "sent" | "sentFirst" | "remove">;
   readonly pace: Pace<S>;
+  /** What they may be sent of the past. */
+  readonly replays: Replays<S>;
   /** Keeps what must outlive the memory of a subscriber of this endpoint. */
   keep(socket: S, facts: SubscriptionFacts): void;
   close(socket: S, name: CloseName): void;
+  /** Ends a subscription of which no verdict was sent: so long its sender should wait (S27). */
+  refuse(socket: S, waitMs: number): void;
   /** Whether a socket that waits must not have its verdict yet (L10). */
   isHeld(socket: S): boolean;
   /** Messages that went out. */
@@ -112,14 +117,21 @@ export class Subscribers<S extends Peer> {
     );
   }
 
-  /** Those who are catching up and have not taken what they were sent. */
+  /** Those who are catching up and have not taken what they were sent, or may not be sent more yet. */
   full(): readonly S[] {
     if (this.#waiting.size === 0) return NOBODY;
-    const { pace } = this.#ports;
+    const { pace, replays } = this.#ports;
     const all = [...this.#waiting.values()];
     return all
-      .filter(({ socket, subscription }) => pace.isFull(socket, subscription.kind))
+      .filter(({ socket, subscription: { kind } }) => pace.isFull(socket, kind) || replays.waitMs(socket) > 0)
       .map(({ socket }) => socket);
+  }
+
+  /** Whether one must wait for more than a little, since its sender was sent so much. If that would be for long it is refused. */
+  mustWait({ socket, subscription }: WaitingSubscriber<S>, now: number): boolean {
+    const waitMs = this.#ports.replays.waitMs(socket);
+    if (waitMs > 0 && isTooLong(subscription, waitMs, now)) this.#ports.refuse(socket, waitMs);
+    return waitMs > 0;
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
@@ -179,7 +191,7 @@ export class Subscribers<S extends Peer> {
     then: "live" | Position,
     beyond?: Position,
   ): void {
-    this.continue(subscriber, [encodeVerdict(subscriber.id, verdict), ...frames], then, beyond);
+    this.continue(subscriber, frames, then, beyond, encodeVerdict(subscriber.id, verdict));
     const { socket } = subscriber;
     // Whether it takes this is looked at: if its client went while it was let in, nobody ever tells.
     if (this.#all.has(socket)) this.#ports.unsent.sentFirst(socket);
@@ -191,6 +203,7 @@ export class Subscribers<S extends Peer> {
     frames: readonly Frame[],
     then: "live" | Position,
     beyond?: Position,
+    verdict?: Frame,
   ): void {
     const { socket, subscription } = subscriber;
     // What follows is bounded by the window and by an answer, so it is checked once and not for each message:
@@ -199,7 +212,8 @@ export class Subscribers<S extends Peer> {
       this.#ports.close(socket, "slow_consumer");
       return;
     }
-    const messages = [...packMessages(frames, LIMITS.batchBytes)];
+    const all = verdict === undefined ? frames : [verdict, ...frames];
+    const messages = packMessages(all, LIMITS.batchBytes);
     const isLarge = messages.length > 1 || (messages[0]?.length ?? 0) > LARGE_BYTES;
     // One that is catching up is paced by what it takes, and is never far behind.
     if (isLarge && subscription.kind !== "lagging" && !this.#ports.unsent.hasRoom) {
@@ -209,6 +223,7 @@ export class Subscribers<S extends Peer> {
     for (const message of messages)
       if (this.#send(socket, message, socket.bufferedAmount)) this.#ports.sent(1);
     this.#ports.pace.sentPast(socket);
+    this.#ports.replays.sent(socket, frames);
     const event: SubscriptionEvent =
       then === "live" ? { kind: "served", upTo: then, beyond } : { kind: "served", upTo: then };
     this.#step(subscriber, stepSubscription(subscription, event));
@@ -228,6 +243,11 @@ export class Subscribers<S extends Peer> {
         stepSubscription(subscription, { kind: "recalled", from, since: Math.floor(now) }),
       );
     }
+  }
+
+  /** An origin answered what was asked on behalf of one. */
+  wasAnswered(socket: S, frames: readonly Frame[]): void {
+    this.#ports.replays.answered(socket, frames);
   }
 
   /** Tells those who wait, once each, that their verdict will take its time (S4). */

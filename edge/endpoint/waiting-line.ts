@@ -28,6 +28,8 @@ export interface Group<S> {
   joinedAt: number;
   lane: Lane;
   question: Theirs;
+  /** On whose behalf it is asked: the first of them that could be sent more. */
+  asker: S | undefined;
 }
 
 export interface LinePorts<S> {
@@ -205,8 +207,12 @@ export class WaitingLine<S> {
     return false;
   }
 
-  #hasRoom({ members }: Group<S>): boolean {
-    for (const [socket, waiting] of members) if (this.#ports.hasRoom(socket, waiting)) return true;
+  #hasRoom(group: Group<S>): boolean {
+    for (const [socket, waiting] of group.members)
+      if (this.#ports.hasRoom(socket, waiting)) {
+        group.asker = socket;
+        return true;
+      }
     return false;
   }
 
@@ -218,7 +224,8 @@ export class WaitingLine<S> {
 
   #begin(key: string, from: Position | undefined): Group<S> {
     const lane = this.#ports.laneOf(from);
-    const group: Group<S> = { key, from, members: new Map(), joinedAt: 0, lane, question: QUEUED };
+    const members = new Map<S, Waiting>();
+    const group: Group<S> = { key, from, members, joinedAt: 0, lane, question: QUEUED, asker: undefined };
     this.#groups.set(key, group);
     this.#place(group, QUEUED);
     return group;

@@ -2,10 +2,14 @@
  * How much one address, or the subject of tokens, may ask of the Worker in a minute. Cloudflare counts by its rate-limit
  * bindings, for each of its locations; elsewhere each isolate counts for itself, and forgets those that asked least recently.
  * Who is at its quota is refused and told when to come back; nothing that it has is taken from it. H14 of PROTOCOL.md.
+ *
+ * Where all that is asked for shares one machine, reads that come too fast wait for one another: a minute's quota that is used up
+ * within seconds stands in the way of everybody else, and their own are answered no sooner by that.
  */
 import { Buckets } from "../access/rate.ts";
 import { logProblem } from "../answers.ts";
 import { SteadyClock } from "../surroundings.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Sender } from "./sender.ts";
 
 /** Each of these is counted by itself. A subscribe from a position is both a subscribe and a replay. */
@@ -45,10 +49,13 @@ export interface RateLimiter {
 }
 
 export type QuotaEnv = QuotaSettings & {
-  readonly [Name in (typeof BINDING_OF)[Counted] | "FRAMES"]?: RateLimiter;
+  readonly [Name in (typeof BINDING_OF)[Counted] | "FRAMES" | "REPLAYED"]?: RateLimiter;
 };
 
 const MINUTE_SECONDS = 60;
+/** So many reads at once don't wait for one another; more are served so many times as fast as their quota comes back. */
+const READS_AT_ONCE = 100;
+const READS_PACE = 2;
 /** Cloudflare doesn't say when. */
 const LATER_SECONDS = 10;
 
@@ -79,6 +86,7 @@ export function readQuotas(settings: QuotaSettings): Readonly<Record<Counted, Qu
 export class Counts {
   readonly #quotas: Readonly<Record<Counted, Quota>>;
   readonly #buckets: Readonly<Record<Counted, Buckets>>;
+  readonly #paced: Buckets;
 
   constructor(quotas: Readonly<Record<Counted, Quota>>) {
     this.#quotas = quotas;
@@ -90,12 +98,24 @@ export class Counts {
       read: buckets(quotas.read),
       publish: buckets(quotas.publish),
     };
+    const perSecond = (READS_PACE * quotas.read.perMinute) / MINUTE_SECONDS;
+    this.#paced = new Buckets({ perSecond, burst: READS_AT_ONCE });
   }
 
   /** 0 if this may pass; else the seconds until it may. */
   take(counted: Counted, { key, isOwn }: Sender, now: number): number {
     if (isOwn && !this.#quotas[counted].isSet) return 0;
     return Math.ceil(this.#buckets[counted].take(key, now) / 1_000);
+  }
+
+  /** The same of a read that may wait for its turn: in so many milliseconds, unless it is refused. */
+  takeTurn(sender: Sender, now: number): { readonly seconds: number; readonly turnMs: number } {
+    const turnMs = this.#paced.waitMs(sender.key, now);
+    const isTooLong = turnMs > TIME_LIMITS.quotaPatienceMs;
+    const seconds = isTooLong ? Math.ceil(turnMs / 1_000) : this.take("read", sender, now);
+    const isCounted = !sender.isOwn || this.#quotas.read.isSet;
+    if (seconds === 0 && isCounted) this.#paced.spend(sender.key, now, 1);
+    return { seconds, turnMs };
   }
 }
 
@@ -111,15 +131,18 @@ export async function quotaWait(
   if (sender === undefined) return 0;
   for (const counted of all) {
     const binding = env[BINDING_OF[counted]];
-    const wait = binding === undefined ? here(env, counted, sender) : await there(binding, sender);
+    const wait = await (binding === undefined ? here(env, counted, sender) : there(binding, sender));
     if (wait > 0) return wait;
   }
   return 0;
 }
 
-function here(env: QuotaEnv, counted: Counted, sender: Sender): number {
+async function here(env: QuotaEnv, counted: Counted, sender: Sender): Promise<number> {
   counts ??= new Counts(readQuotas(env));
-  return counts.take(counted, sender, clock.now());
+  if (counted !== "read") return counts.take(counted, sender, clock.now());
+  const { seconds, turnMs } = counts.takeTurn(sender, clock.now());
+  if (seconds === 0 && turnMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, turnMs));
+  return seconds;
 }
 
 /** Whoever can't be counted may pass. */

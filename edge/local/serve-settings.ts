@@ -81,6 +81,7 @@ export const command = {
     PUBLISHES_PER_MINUTE: { means: QUOTA_SETTINGS.PUBLISHES_PER_MINUTE.means },
     FRAMES_PER_MINUTE: { means: SENDER_SETTINGS.FRAMES_PER_MINUTE.means },
     CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTINGS.CONNECT_SUBSCRIBES_PER_MINUTE.means },
+    REPLAYED_PER_MINUTE: { means: SENDER_SETTINGS.REPLAYED_PER_MINUTE.means },
     PROXIES: {
       means:
         "Addresses of proxies, with commas between: whom they ask for, by X-Forwarded-For, has the quotas.",

@@ -27,7 +27,7 @@ import { ShardLinks } from "./shard-links.ts";
 
 export interface EndpointsPorts<S extends Peer>
   extends LinkSeekerPorts,
-    Pick<EndpointStatePorts<S>, "unsent" | "pace" | "now" | "isHeld" | "close"> {
+    Pick<EndpointStatePorts<S>, "unsent" | "pace" | "replays" | "now" | "isHeld" | "close"> {
   /** undefined if its topic is not exposed. */
   configOf(path: string): EndpointStateConfig | undefined;
   shardOf(path: string): number;
@@ -35,6 +35,8 @@ export interface EndpointsPorts<S extends Peer>
   answered(how: Answered): void;
   /** The source of an endpoint can't be had for long: a subscription to it ends. */
   lost(subscriber: S, path: string): void;
+  /** A subscription that has no verdict yet ends: its sender was sent too much of the past, and should wait so long (S27). */
+  refuse(subscriber: S, path: string, waitMs: number): void;
   /** A link has begun, and nothing was asked on it. */
   linked(link: ObjectLink): void;
   /** There is no link to a shard any more. */
@@ -200,9 +202,11 @@ export class Endpoints<S extends Peer> {
       {
         unsent: ports.unsent,
         pace: ports.pace,
+        replays: ports.replays,
         now: () => ports.now(),
         isHeld: (subscriber) => ports.isHeld(subscriber),
         close: (subscriber, name: CloseName) => ports.close(subscriber, name),
+        refuse: (subscriber, waitMs) => ports.refuse(subscriber, path, waitMs),
         // They are counted as they leave, several of these in one.
         sent: () => undefined,
         answered: (how) => ports.answered(how),

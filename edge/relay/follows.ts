@@ -8,6 +8,7 @@ import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
 import { OLDEST } from "../../shared/protocol/position.ts";
 import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
 import type { ConnectLimits } from "../endpoint/connection-limits.ts";
+import { TOO_MUCH_PAST } from "../endpoint/replay-quota.ts";
 import { subscribed } from "../endpoint/subscription-states.ts";
 import type { Connection, Followed } from "./connection.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -41,10 +42,18 @@ export interface FollowsPorts {
 export interface Why {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Before it is subscribed to again. */
+  readonly retryAfterMs?: number;
 }
 
 export const NOT_EXPOSED: Why = { code: "unknown_topic", message: "the topic is exposed no longer" };
 export const LOST: Why = { code: "unavailable", message: "the source of this endpoint can't be reached" };
+
+/** S27. */
+export function tooMuch(retryAfterMs: number): Why {
+  return { code: "rate_limited", message: TOO_MUCH_PAST, retryAfterMs };
+}
+
 const ALLOWED: Judgement = { ok: true };
 const FULL: Why = { code: "overloaded", message: "this server holds as many subscriptions as it can" };
 
@@ -179,13 +188,17 @@ export class Follows {
     for (const told of tells) {
       if (!connection.isOpen) return;
       if (connection.only === undefined) this.#ports.tell(connection, encodeTold(told, path, why));
-      else if (told.kind === "refused" || told.kind === "ended") this.#endAlone(connection, path, why);
+      else if (told.kind === "refused" || told.kind === "ended") {
+        if (why.retryAfterMs !== undefined) this.#ports.tell(connection, encodeTold(told, path, why));
+        this.#endAlone(connection, path, why);
+      }
     }
   }
 
   /** A socket of one endpoint has nothing left. */
   #endAlone(connection: Connection, path: string, why: Why): void {
     if (why === LOST) this.#ports.close(connection, "unavailable");
+    else if (why.code === "rate_limited") this.#ports.close(connection, why.code);
     // Coming back it hears what is the matter.
     else if (why === NOT_EXPOSED) this.#ports.close(connection, "going_away");
     else {
@@ -201,14 +214,14 @@ export function awaitsAll({ follows }: Connection): boolean {
   return follows.size > 0;
 }
 
-function encodeTold(told: Told, path: string, { code, message }: Why): string {
+function encodeTold(told: Told, path: string, { code, message, retryAfterMs }: Why): string {
   switch (told.kind) {
     case "superseded":
       return encodeError(told.id, "superseded", "another subscribe or unsub took its place");
     case "unsubscribed":
       return encodeUnsubscribed(told.id, path);
     case "refused":
-      return encodeError(told.id, code, message);
+      return encodeError(told.id, code, message, retryAfterMs);
     case "ended":
       return encodeEnd(path, code, message);
   }

@@ -15,13 +15,14 @@ import type { Holder } from "../endpoint/holder.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import { Publishes } from "../endpoint/publishes.ts";
 import type { Granted } from "../endpoint/renewals.ts";
+import { ReplayQuota } from "../endpoint/replay-quota.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
-import { awaitsAll, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
+import { awaitsAll, Follows, LOST, NOT_EXPOSED, tooMuch, type Why } from "./follows.ts";
 import { Keeping, type Survivor } from "./keeping.ts";
 import { Listening } from "./listening.ts";
 import { Oldest } from "./oldest.ts";
@@ -285,10 +286,12 @@ export class RelayCore {
         answered: (how) => ports.answered(how),
         unsent: this.#sending.ofStates,
         pace: OF_A_CONNECTION,
+        replays: new ReplayQuota({ senderOf: ({ sender }) => sender, spending: this.#config.bySender }),
         isHeld: (connection) => this.#tokens.isHeld(connection),
         close: (connection, name) => this.#close(connection, name),
         keep: (connection, path, kept) => this.#follows.keep(connection, path, kept),
         lost: (connection, path) => this.#follows.end(connection, path, LOST),
+        refuse: (connection, path, waitMs) => this.#follows.end(connection, path, tooMuch(waitMs)),
         linked: (link) => {
           noteServable(this.#firstLink.linked(link));
           this.#publishes.linked(link.hello.shard);

@@ -33,6 +33,7 @@ const LISTS = 1_000;
 /** Relays of a region that an address reaches, as wrangler.toml has it; each counts for itself. */
 const RELAYS = 2;
 const FRAMES = Number(SENDER_SETTINGS.FRAMES_PER_MINUTE.default) / MINUTE_SECONDS;
+const REPLAYED = Number(SENDER_SETTINGS.REPLAYED_PER_MINUTE.default) / MINUTE_SECONDS;
 /** How many subscribes of a list are none too many. */
 const PASSING =
   (RELAYS * Number(SENDER_SETTINGS.CONNECT_SUBSCRIBES_PER_MINUTE.default)) / MINUTE_SECONDS / LISTS;
@@ -72,6 +73,13 @@ export const ATTACKS: readonly Attack[] = [
     what: "subscribes from positions that only the origin can judge",
     perSecond: quota("REPLAYS_PER_MINUTE"),
     each: { subscribes: 1, asks: 1, asked: 1, answers: 1 },
+  },
+  {
+    what: "replays of a thousand updates each, which an origin must be asked for",
+    // What an origin is asked for counts twice.
+    perSecond: REPLAYED / 1_000 / 2,
+    // As if each update were a message.
+    each: { subscribes: 1, asks: 1, asked: 1, answers: 1, deliveries: 1_000 },
   },
   {
     what: "`GET`s",

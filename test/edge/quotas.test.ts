@@ -6,6 +6,10 @@ import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const KEY = "/quotes/key";
 const OTHER_KEY = "/quotes/other";
+/** Of this one there are many updates. */
+const LONG_KEY = "/quotes/long";
+const MANY = 80;
+const ALL = "?from=e.0:1";
 
 /** Of an endpoint for each id. */
 const path = (id: number) => `${KEY}-${id}`;
@@ -23,6 +27,7 @@ class Edge {
     const edge = await WorkerdEdge.start(env);
     onTestFinished(() => edge.close());
     for (const key of [KEY, OTHER_KEY]) edge.origin.append(key, 1);
+    for (let i = 0; i < MANY; i++) edge.origin.append(LONG_KEY, i);
     return new Edge(edge.port);
   }
 
@@ -119,6 +124,29 @@ class Edge {
     });
   }
 
+  /** The status of a list of what followed. */
+  async list(localAddress: string, query: string): Promise<number | undefined> {
+    return (await this.get(localAddress, {}, LONG_KEY + query)).status;
+  }
+
+  /** What a subscribe is sent of the past, until it has all or is closed. */
+  replay(
+    localAddress: string,
+    query: string,
+  ): Promise<{ readonly updates: number; readonly closed: number | undefined }> {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}${LONG_KEY}${query}`, { localAddress });
+    onTestFinished(() => socket.terminate());
+    let updates = 0;
+    return new Promise((resolve, reject) => {
+      socket.on("message", (message) => {
+        for (const told of String(message).split("\u001e")) if (told.startsWith('{"e":')) updates++;
+        if (updates === MANY) resolve({ updates, closed: undefined });
+      });
+      socket.once("close", (closed) => resolve({ updates, closed }));
+      socket.once("error", reject);
+    });
+  }
+
   /** What a subscribe hears first: a frame, or the code of its close. */
   subscribe(localAddress: string, query = ""): Promise<"a frame" | string> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.#port}${KEY}${query}`, { localAddress });
@@ -198,6 +226,23 @@ test("[S20] sockets of an address share how many frames they say, whichever endp
   // Those of keys without a record wait in rooms, which are elsewhere.
   expect(await edge.says("127.200.0.1", path(1), [1, 2])).toEqual(passes);
   expect(await edge.says("127.200.0.1", path(2), [1, 2])).toEqual(["unsupported", "rate_limited"]);
+}, 60_000);
+
+test("[S27] an address that was sent too much of the past waits for more, and is refused if that is for long", async () => {
+  const edge = await Edge.start({ REPLAYED_PER_MINUTE: "300" });
+
+  expect(await edge.replay("127.200.0.1", ALL)).toEqual({ updates: MANY, closed: undefined });
+  expect(await edge.replay("127.200.0.1", ALL)).toEqual({ updates: 0, closed: 4007 });
+  expect(await edge.list("127.200.0.1", ALL)).toBe(429);
+  expect(await edge.replay("127.200.0.2", ALL)).toEqual({ updates: MANY, closed: undefined });
+  // Only little of it.
+  expect(await edge.subscribe("127.200.0.1")).toBe("a frame");
+}, 60_000);
+
+test("[S27] what is sent of the past is spread if it is asked for at once, and nobody is refused", async () => {
+  const edge = await Edge.start({ REPLAYED_PER_MINUTE: "6000" });
+  const all = Array.from({ length: 6 }, () => edge.replay("127.200.0.1", ALL));
+  expect(await Promise.all(all)).toEqual(Array(6).fill({ updates: MANY, closed: undefined }));
 }, 60_000);
 
 test("[H14] an address that publishes too much is told when to come back, and goes on reading", async () => {

@@ -78,7 +78,7 @@ describe("the bindings of raw workerd", () => {
       (name) => name !== "OPERATIONS" && !bindings[name]?.startsWith("fromEnvironment"),
     );
     // What Cloudflare counts by, the Worker counts by itself on workerd.
-    const limiters = ["FRAMES", "PUBLISHES", "READS", "REPLAYS", "SUBSCRIBES"];
+    const limiters = ["FRAMES", "PUBLISHES", "READS", "REPLAYED", "REPLAYS", "SUBSCRIBES"];
     expect(deployed.sort()).toEqual([...expected, ...limiters].sort());
     for (const { binding, className } of edge.objects)
       expect(stdout).toMatch(new RegExp(`^env\\.${binding} \\(${className}\\) +Durable Object`, "m"));

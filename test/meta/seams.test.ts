@@ -30,6 +30,7 @@ describe("an endpoint state", () => {
       "endpoint-state.ts",
       "pace.ts",
       "question-states.ts",
+      "replays.ts",
       "replica.ts",
       "state-facts.ts",
       "subscribers.ts",

@@ -18,6 +18,7 @@ export const BY_SENDER: SenderLimits = {
   messages: UNLIMITED.messages,
   asks: UNLIMITED.asks,
   publishes: UNLIMITED.publishes,
+  replayed: UNLIMITED.messages,
 };
 
 /** Everybody may. */

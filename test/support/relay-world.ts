@@ -81,10 +81,17 @@ export class RelayWorld {
   }
 
   /** A socket of one endpoint, as in a room. */
-  alone(path: string, right: Right = PUBLIC_RIGHT, holder?: Holder, sender?: string): FakeSocket {
+  alone(
+    path: string,
+    right: Right = PUBLIC_RIGHT,
+    holder?: Holder,
+    sender?: string,
+    from?: string,
+  ): FakeSocket {
     const socket = new FakeSocket();
     this.sockets.push(socket);
-    this.core.subscribe(socket, { path, from: undefined, sender }, right, holder);
+    const position = from === undefined ? undefined : parsePosition(from);
+    this.core.subscribe(socket, { path, from: position, sender }, right, holder);
     return socket;
   }
 

@@ -6,6 +6,7 @@
 import { Asking, type AskingFacts } from "../../edge/endpoint/asking.ts";
 import { CatchUp } from "../../edge/endpoint/catch-up.ts";
 import { OF_A_SOCKET } from "../../edge/endpoint/pace.ts";
+import { ReplayQuota } from "../../edge/endpoint/replay-quota.ts";
 import { type Facts, Replica } from "../../edge/endpoint/replica.ts";
 import { Subscribers } from "../../edge/endpoint/subscribers.ts";
 import { WaitingLine } from "../../edge/endpoint/waiting-line.ts";
@@ -40,6 +41,8 @@ export class VouchingObject {
       remove: () => undefined,
     },
     pace: OF_A_SOCKET,
+    replays: new ReplayQuota(undefined),
+    refuse: () => undefined,
   });
   replica: Replica;
   #asking: Asking<Peer>;
@@ -103,7 +106,8 @@ export class VouchingObject {
       const says = decodeLinkUp(said);
       if (says.ok && says.value.kind === "attach") attach(says.value.attach);
     };
-    return new Asking(path, { replica, subscribers, line, catchUp }, { now, ask }, facts);
+    const replays = new ReplayQuota<Peer>(undefined);
+    return new Asking(path, { replica, subscribers, line, catchUp }, { now, ask, replays }, facts);
   }
 }
 

@@ -9,7 +9,7 @@ import { type Position, parseLongPosition } from "../../../shared/protocol/posit
 import { OCCUPANCY } from "../../../shared/protocol/version.ts";
 import type { Known } from "../../access/access.ts";
 import type { KeepAlive } from "../../access/remote-keys.ts";
-import { errorResponse, refusedToken } from "../../answers.ts";
+import { errorResponse, refusedToken, tooMuch } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import { streamOf } from "../../exposed.ts";
 import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
@@ -89,7 +89,9 @@ async function pageOf(
   const page = new Page(endpoint.path, start, wait !== undefined);
   const patience = wait === undefined ? TIME_LIMITS.pollPageMs : wait * 1_000;
   const end = await follow(env, endpoint, start, patience, page);
-  if (page.error !== undefined) return refused(page.error.code, page.error.message);
+  const { error } = page;
+  if (error?.retryAfterMs !== undefined) return tooMuch(Math.ceil(error.retryAfterMs / 1_000));
+  if (error !== undefined) return refused(error.code, error.message);
   if (end.kind === "closed" && end.code >= CLOSE.bad_frame) return closed(end.code, end.reason);
   if (!page.canTell())
     return end.kind === "closed" ? closed(end.code, end.reason) : refused("unavailable", SILENT);

@@ -20,3 +20,12 @@ test("rest fills it to the brim and no further", () => {
   const bucket = new Bucket({ perSecond: 1, burst: 2 });
   expect([bucket.take(1e9), bucket.take(1e9), bucket.take(1e9)]).toEqual([0, 0, 1_000]);
 });
+
+test("what has passed is counted though it might not, and the next one waits for it", () => {
+  const bucket = new Bucket({ perSecond: 10, burst: 5 });
+  bucket.spend(0, 5);
+  expect([bucket.waitMs(0), bucket.waitMs(0)]).toEqual([100, 100]);
+  bucket.spend(0, 20);
+  expect(bucket.waitMs(0)).toBe(2_100);
+  expect(bucket.waitMs(2_100)).toBe(0);
+});

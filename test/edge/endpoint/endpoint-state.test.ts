@@ -4,6 +4,7 @@ import { loadLink, loadSubscriber, saveLink, saveSubscriber } from "../../../edg
 import { EndpointState } from "../../../edge/endpoint/endpoint-state.ts";
 import { type ObjectLink, ObjectLinks } from "../../../edge/endpoint/object-links.ts";
 import { OF_A_SOCKET } from "../../../edge/endpoint/pace.ts";
+import { ReplayQuota } from "../../../edge/endpoint/replay-quota.ts";
 import type { SubscriptionFacts } from "../../../edge/endpoint/subscription-states.ts";
 import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { routingOf } from "../../../shared/protocol/frame.ts";
@@ -44,6 +45,8 @@ class Core {
         remove: () => undefined,
       },
       pace: OF_A_SOCKET,
+      replays: new ReplayQuota(undefined),
+      refuse: () => undefined,
       sent: () => undefined,
       answered: () => undefined,
       ask: (frame: string) => this.#linkOf(path)?.socket.send(frame),

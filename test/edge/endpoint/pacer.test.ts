@@ -56,4 +56,14 @@ describe("pacing those who catch up", () => {
 
     expect(pacer.wait([taking, stuck])).toEqual([stuck]);
   });
+
+  test("[S27] who has taken all and waits for its quota is waited for, too", () => {
+    const { pacer, pass } = setUp();
+    const waiting = peer(0);
+
+    for (let seconds = 0; seconds <= 40; seconds++) {
+      expect(pacer.wait([waiting])).toEqual([]);
+      pass(1_000);
+    }
+  });
 });

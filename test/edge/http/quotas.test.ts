@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, test, vi } from "vitest";
-import { TICKET_FRAMES } from "../../../edge/endpoint/frame-tickets.ts";
+import { TICKET_FRAMES, TICKET_REPLAYED } from "../../../edge/endpoint/tickets.ts";
 import { Counts, QUOTA_SETTINGS, quotaWait, readQuotas } from "../../../edge/http/quotas.ts";
 import { SENDER_SETTINGS } from "../../../edge/http/sender-limits.ts";
 
@@ -20,6 +20,23 @@ describe("counted in memory", () => {
 
     expect(counts.take("read", A, NOW + 1_000)).toBe(0);
     expect(counts.take("read", A, NOW + 1_000)).toBe(1);
+  });
+
+  test("reads past a hundred at once take turns, twice as fast as their quota comes back, for 5 s at most", () => {
+    const counts = new Counts(readQuotas({}));
+    const turns = Array.from({ length: 2_101 }, () => counts.takeTurn(A, NOW));
+    expect(turns.slice(0, 100)).toEqual(Array(100).fill({ seconds: 0, turnMs: 0 }));
+    expect(turns.slice(100, 104).map(({ turnMs }) => turnMs)).toEqual([3, 5, 8, 10]);
+    expect(turns[2_099]).toEqual({ seconds: 0, turnMs: 5_000 });
+    expect(turns[2_100]).toEqual({ seconds: 6, turnMs: 5_003 });
+
+    // Nobody else's, and none of this machine's own.
+    expect(counts.takeTurn(B, NOW)).toEqual({ seconds: 0, turnMs: 0 });
+    const own = Array.from({ length: 200 }, () => counts.takeTurn(OWN, NOW));
+    expect(own.every(({ turnMs }) => turnMs === 0)).toBe(true);
+    // The quota itself is used up all the same.
+    const slowly = Array.from({ length: 25_000 }, (_, i) => counts.takeTurn(A, NOW + 5_000 + i * 2.5));
+    expect(slowly.at(-1)).toEqual({ seconds: 1, turnMs: expect.any(Number) });
   });
 
   test("nobody is refused for what others ask, nor for what is counted apart", () => {
@@ -86,12 +103,15 @@ describe("counted by Cloudflare", () => {
       simple,
     ]);
     const frames = Number(SENDER_SETTINGS.FRAMES_PER_MINUTE.default) / TICKET_FRAMES;
+    const replayed = Number(SENDER_SETTINGS.REPLAYED_PER_MINUTE.default) / TICKET_REPLAYED;
     expect(limits).toEqual([
       ...Object.entries(QUOTA_SETTINGS).map(([name, setting]) => [
         name,
         { limit: Number(setting.default), period: 60 },
       ]),
       ["FRAMES_PER_MINUTE", { limit: frames, period: 60 }],
+      // Sooner again: what comes at once is what others wait for.
+      ["REPLAYED_PER_MINUTE", { limit: replayed / 6, period: 10 }],
     ]);
   });
 });

@@ -96,26 +96,29 @@ test("[S20] whose frames are counted: not this machine's own, unless a limit is 
   expect(await countedSender(sender, {})).toMatch(/^[\w-]{16}$/);
 });
 
-test("[S20] [M10] how much that is can be set, and is the quota of publishes, whatever carries them", () => {
+test("[S20] [S27] [M10] how much that is can be set, and is the quota of publishes, whatever carries them", () => {
   expect(senderLimits({})).toEqual({
     messages: { perSecond: 1_000, burst: 60_000 },
     asks: { perSecond: 1_000, burst: 60_000 },
     publishes: { perSecond: 100, burst: 6_000 },
+    replayed: { perSecond: 10_000, burst: 20_000 },
   });
   const set = {
     FRAMES_PER_MINUTE: "180",
     CONNECT_SUBSCRIBES_PER_MINUTE: "60",
     PUBLISHES_PER_MINUTE: "120",
+    REPLAYED_PER_MINUTE: "300",
   };
   expect(senderLimits(set)).toEqual({
     messages: { perSecond: 3, burst: 180 },
     asks: { perSecond: 1, burst: 60 },
     publishes: { perSecond: 2, burst: 120 },
+    replayed: { perSecond: 5, burst: 10 },
   });
   expect(areSet({})).toBe(false);
   for (const name of Object.keys(set)) {
     expect(areSet({ [name]: "1" })).toBe(true);
-    for (const wrong of ["0", "1.5", "many", "1000001"])
+    for (const wrong of ["0", "1.5", "many", "1000000001"])
       expect(() => senderLimits({ [name]: wrong })).toThrow(name);
   }
 });

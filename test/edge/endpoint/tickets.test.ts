@@ -1,7 +1,7 @@
 /** Frames of a sender, as the platform counts them for all isolates. */
 import { expect, test } from "vitest";
-import { FrameTickets, TICKET_FRAMES } from "../../../edge/endpoint/frame-tickets.ts";
 import { SenderSpending } from "../../../edge/endpoint/sender-spending.ts";
+import { TICKET_FRAMES, Tickets } from "../../../edge/endpoint/tickets.ts";
 import { settled } from "../../support/simulated-edge.ts";
 
 /** The platform, which answers when a test says so. */
@@ -9,7 +9,7 @@ class Platform {
   now = 1_000_000;
   readonly asked: { readonly key: string; readonly answer: (success: boolean | Error) => void }[] = [];
   readonly problems: unknown[] = [];
-  readonly tickets = new FrameTickets(
+  readonly tickets = new Tickets(
     {
       limit: ({ key }) =>
         new Promise((resolve, reject) =>
@@ -19,6 +19,7 @@ class Platform {
           }),
         ),
     },
+    TICKET_FRAMES,
     () => this.now,
     (problem) => this.problems.push(problem),
   );
@@ -41,9 +42,27 @@ test("[S20] the platform is asked once for a hundred frames, and nobody waits fo
   expect(platform.say(50)).toBe(50);
   expect(platform.asked.map(({ key }) => key)).toEqual(["x"]);
 
+  // What passed meanwhile is of the next ticket.
   await platform.answer(true);
-  expect(platform.say(TICKET_FRAMES - 1)).toBe(TICKET_FRAMES - 1);
+  expect(platform.say(50)).toBe(50);
   expect(platform.asked).toHaveLength(0);
+  expect(platform.say(1)).toBe(1);
+  expect(platform.asked).toHaveLength(1);
+});
+
+test("[S27] what is counted when it has passed is paid with one ticket after the other, until there is none", async () => {
+  const platform = new Platform();
+  platform.tickets.spend("x", 3 * TICKET_FRAMES);
+  for (let i = 0; i < 2; i++) {
+    expect(platform.asked).toHaveLength(1);
+    await platform.answer(true);
+  }
+  expect(platform.tickets.waitMs("x")).toBe(0);
+  await platform.answer(false);
+  expect(platform.asked).toHaveLength(0);
+  expect([platform.tickets.waitMs("x"), platform.tickets.waitMs("y")]).toEqual([10_000, 0]);
+  platform.now += 10_000;
+  expect(platform.tickets.waitMs("x")).toBe(0);
 });
 
 test("[S20] whoever is given none waits for ten seconds, and nobody else does", async () => {
@@ -81,8 +100,11 @@ test("[S20] of 10,000 senders the one that said something longest ago is forgott
 test("[S20] [M10] what is asked is one frame, and what is refused here isn't asked elsewhere", async () => {
   const platform = new Platform();
   const few = { perSecond: 1, burst: 2 };
-  const limits = { messages: few, asks: few, publishes: few };
-  const spending = new SenderSpending(limits, () => platform.now, platform.tickets);
+  const limits = { messages: few, asks: few, publishes: few, replayed: few };
+  const spending = new SenderSpending(limits, () => platform.now, {
+    frames: platform.tickets,
+    replayed: undefined,
+  });
   for (let i = 0; i < TICKET_FRAMES; i++) {
     spending.take("x", "asks");
     spending.take("x", "messages");

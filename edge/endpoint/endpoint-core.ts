@@ -10,7 +10,12 @@ import type { CloseName, ErrorCode } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { encodeEnd, encodeError, encodeRateLimited, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
+import {
+  encodeEnd,
+  encodeError,
+  encodeRateLimited,
+  URL_SUBSCRIBE_ID,
+} from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { loadSubscriber, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";

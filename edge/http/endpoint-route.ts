@@ -152,12 +152,7 @@ export async function upgradeRoute(
   }
 }
 
-async function subscribe(
-  request: Request,
-  url: URL,
-  env: Env,
-  known: Known,
-): Promise<Response | Refusal> {
+async function subscribe(request: Request, url: URL, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   if (url.pathname === ROUTES.connect) return connect(request, env, known);
   const target = targetOf(url, known);

@@ -21,11 +21,7 @@ describe("a request without a body", () => {
     const moved = new Request("http://a/moved", request);
     const changed = new Request(request, { headers: { B: "2" } });
 
-    expect([moved.url, moved.headers.get("A"), moved.cf]).toEqual([
-      "http://a/moved",
-      "1",
-      { clientIp: "b" },
-    ]);
+    expect([moved.url, moved.headers.get("A"), moved.cf]).toEqual(["http://a/moved", "1", { clientIp: "b" }]);
     expect([changed.url, changed.headers.get("A"), changed.headers.get("B"), changed.cf]).toEqual([
       request.url,
       null,

@@ -46,7 +46,10 @@ class Keeper {
   }
 }
 
-type Stub = Keeper & { fetch(url: string): Promise<Response> };
+interface Stub {
+  fetch(url: string): Promise<Response>;
+  write(what: string): Promise<string>;
+}
 
 let folder: string;
 /** What the disk was asked to keep and hasn't answered yet. */

@@ -61,7 +61,7 @@ function store(committing: readonly Committing[]): void {
   if (written.length === 0) return;
   const all = Promise.all([storing, ...written]).then(() => {});
   storing = all;
-  all.then(() => {
+  void all.then(() => {
     if (storing === all) storing = undefined;
   });
 }

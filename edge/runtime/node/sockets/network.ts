@@ -119,7 +119,7 @@ export class Network implements Wire {
     const leaving = this.#leaving;
     this.#leaving = [];
     if (stored === undefined) this.#leave(leaving);
-    else stored.then(() => this.#leave(leaving));
+    else void stored.then(() => this.#leave(leaving));
   }
 
   #leave(leaving: readonly Buffer[]): void {

@@ -9,6 +9,7 @@ const OF_LEAN: ReadonlySet<string> = new Set(["cf", "headers"]);
 export class Request extends globalThis.Request {
   readonly cf: unknown;
 
+  // biome-ignore lint/correctness/noUnreachableSuper: what is returned has no need of it
   constructor(input: string | URL | globalThis.Request, init: Init = {}) {
     if (typeof input === "string" && isForLean(init))
       // biome-ignore lint/correctness/noConstructorReturn: it is one all the same

@@ -15,6 +15,7 @@ export class Response extends globalThis.Response {
   readonly webSocket: WebSocket | null = null;
   readonly #whole: Whole | undefined;
 
+  // biome-ignore lint/correctness/noUnreachableSuper: what is returned has no need of it
   constructor(body?: ResponseBody, init: Init = {}) {
     if (init.status === SWITCHED) {
       if (!init.webSocket) throw new RangeError("a response of status 101 needs a webSocket");

@@ -71,7 +71,11 @@ const ALONE = [
 /** What the fault run's short form shows, too, with fewer publishes, and what few endpoints can't show. */
 const ONLY_LONG = LONG
   ? []
-  : ["test/fault/publishing/thousands.test.ts", "test/fault/connections.test.ts", "test/e2e/visited.test.ts"];
+  : [
+      "test/fault/publishing/thousands.test.ts",
+      "test/fault/connections.test.ts",
+      "test/e2e/{steady,visited}.test.ts",
+    ];
 const ALL = ["test/**/*.test.ts"];
 
 const root = join(import.meta.dirname, "..");

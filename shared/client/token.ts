@@ -240,13 +240,19 @@ function keep(token: string, accepted: boolean): TokenStep {
   return { state: { kind: "held", token, accepted, refusals: 0 }, effects: [{ kind: "cancel" }] };
 }
 
+/** A token that is refused after a sleep isn't one more in a row: much may have happened to it meanwhile. */
+const awake = <S extends { readonly refusals: number }>(state: S, sleptMs: number): S =>
+  sleptMs > 0 ? { ...state, refusals: 0 } : state;
+
 /** A question from before a sleep that was longer than an answer may take has none to come. */
 const lookAsking: Handler<Of<"asking">, "look"> = (state, { sleptMs }, context) =>
-  sleptMs >= context.limits.sourceMs ? ask(state, context) : ignore(state);
+  sleptMs >= context.limits.sourceMs ? ask(awake(state, sleptMs), context) : ignore(awake(state, sleptMs));
 
 /** What a source lacked it may have now. */
-const lookPausing: Handler<Of<"pausing">, "look"> = (state, _, context) =>
-  ask({ ...state, kind: "asking", shared: false }, context);
+const lookPausing: Handler<Of<"pausing">, "look"> = (state, { sleptMs }, context) =>
+  ask({ ...awake(state, sleptMs), kind: "asking", shared: false }, context);
+
+const lookHeld: Handler<Of<"held">, "look"> = (state, { sleptMs }) => ignore(awake(state, sleptMs));
 
 const NOTHING_HAPPENS = {
   start: ignore,
@@ -282,7 +288,7 @@ const TABLE: { readonly [P in TokenPhase]: Row<P> } = {
     look: lookPausing,
     close,
   },
-  held: { ...NOTHING_HAPPENS, accepted: accept, expires, refused: refusedHeld, close },
+  held: { ...NOTHING_HAPPENS, accepted: accept, expires, refused: refusedHeld, look: lookHeld, close },
   due: {
     ...NOTHING_HAPPENS,
     fetched: replaceInBand,

@@ -22,7 +22,7 @@ import {
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
-import { type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
+import { isChecked, type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
 import type { Replays } from "./replays.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
@@ -172,9 +172,11 @@ export class Asking<S extends Peer> {
         group.question.kind === "tired"
           ? Math.max(0, Math.floor(this.#ports.now()) - group.joinedAt)
           : undefined;
+      // Its answer counts, whoever is the source by then: it must have read what is here.
+      const reached = isChecked(group.question) ? position : undefined;
       this.#line.step(group, { kind: "asks", id });
       if (group.from !== undefined && group.asker !== undefined) this.#ports.replays.asks(group.asker);
-      this.#ports.ask(encodeAttach({ endpoint: this.#path, id, from: group.from, waited }));
+      this.#ports.ask(encodeAttach({ endpoint: this.#path, id, from: group.from, reached, waited }));
     }
   }
 
@@ -272,7 +274,7 @@ export class Asking<S extends Peer> {
    * the replica is, which it answers when it has (R5), before anyone is told that continuity is lost.
    */
   #isToBeChecked(attached: Attached, group: Group<S> | undefined): boolean {
-    if (group === undefined || group.question.kind === "stalled" || group.question.checked) return false;
+    if (group === undefined || group.question.kind === "stalled" || isChecked(group.question)) return false;
     return knowsLess(attached, this.#replica.position ?? attached.to);
   }
 

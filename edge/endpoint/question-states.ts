@@ -56,7 +56,7 @@ export function stepOwn(own: Own, event: OwnEvent): Own {
 
 /**
  * What is asked for those who wait at one position. `checked`: an answer knew less than the object, which has asked from
- * where it is since: the next one counts, whatever it knows.
+ * where it is since: the next one counts, whatever it knows, and so is given by no source that hasn't read as far.
  */
 export type Theirs =
   /** It waits for its turn. `passed`: it was passed over once for questions that were open then, before this id. */
@@ -99,6 +99,11 @@ export function stepTheirs(theirs: Theirs, event: TheirEvent): Theirs {
     case "lost":
       return QUEUED;
   }
+}
+
+/** Whether its next answer counts, whatever it knows. */
+export function isChecked(question: Theirs): boolean {
+  return question.kind !== "stalled" && question.checked;
 }
 
 /** The id of a question that the source has been asked. */

@@ -3,7 +3,7 @@
  * that are not answered yet.
  */
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
-import { UNASKED } from "../../shared/protocol/attach.ts";
+import { type Attach, UNASKED } from "../../shared/protocol/attach.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { lower, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
 import { type Forwarding, type ForwardingEvent, ON, stepForwarding } from "./forwarding.ts";
@@ -22,12 +22,17 @@ export interface Watch {
   readonly stands: Set<string>;
 }
 
+/** What an attach asks, of the partitions that are read here. */
+type Asked = Pick<Attach, "id" | "from" | "reached">;
+
 /** An attach that hasn't been answered. */
 export interface Ask {
   readonly interest: Interest;
   readonly link: number;
   readonly id: number;
   readonly from: Position | undefined;
+  /** What must have been read before it is answered, besides. */
+  readonly reached: Position | undefined;
   /** When its asker began to wait, in milliseconds since 1970. */
   readonly at: number;
   /** Whether the topic was looked at for it. */
@@ -104,12 +109,12 @@ export class Interest {
   }
 
   /** Returns an earlier ask of this link that is one too many, or has been replaced, and is to be forgotten. */
-  ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
+  ask(link: number, { id, from, reached }: Asked, at: number): Ask | undefined {
     const unasked = id === UNASKED ? this.asked(link, id) : undefined;
     if (unasked !== undefined) return this.#lower(unasked, from ?? NOTHING);
     const earlier = this.#asks.filter((ask) => ask.link === link);
     const fresh = { looked: false, told: false, blocked: undefined, replayed: undefined, replays: 0 };
-    const ask = { interest: this, link, id, from, at, ...fresh };
+    const ask = { interest: this, link, id, from, reached, at, ...fresh };
     if (earlier.length === 0 && !this.#live.has(link)) this.#first.set(link, ask);
     this.#asks = [...this.#asks, ask];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];

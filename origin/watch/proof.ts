@@ -51,6 +51,8 @@ export interface Gap {
 /** What is asked. */
 export interface Inquiry {
   readonly from: Position | undefined;
+  /** What must have been read before it is answered, besides. */
+  readonly reached?: Position | undefined;
   /** When its asker began to wait, in milliseconds since 1970. */
   readonly at: number;
   /** Whether the topic was looked at since: what isn't known by now to be there, isn't. */
@@ -59,12 +61,12 @@ export interface Inquiry {
 
 /** What an attach must wait for or, if it needn't, what can be proved. */
 export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): Examined {
-  const { from, at, looked } = inquiry;
+  const { from, reached, at, looked } = inquiry;
   const { endpoint } = subject;
   const all = ports.partitions.of(endpoint.topic);
   if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
   const isPatient = ports.now() - at < TIME_LIMITS.askAheadMs;
-  for (const [epoch, offset] of from ?? []) {
+  for (const [epoch, offset] of [...(from ?? []), ...(reached ?? [])]) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
     const isNew = partition === undefined && all.some((other) => isOfOneTopic(other.epoch, epoch));
     if (isNew && !looked) return LOOK;

@@ -15,6 +15,7 @@ import { parseAddress } from "../../shared/protocol/address.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import { type Attach, type Cancel, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
+import type { Position } from "../../shared/protocol/position.ts";
 import { WHOLE, within } from "../../shared/protocol/slice.ts";
 import { encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
@@ -81,7 +82,7 @@ export class WatchList {
   }
 
   /** Answered in a step (U5), perhaps after `waiting` (U7). */
-  attach(port: ShardPort, link: number, { endpoint: path, id, from, waited = 0 }: Attach): void {
+  attach(port: ShardPort, link: number, { endpoint: path, id, from, reached, waited = 0 }: Attach): void {
     const shard = this.#shards.get(port);
     if (shard === undefined) return;
     const interest = shard.interests.get(path) ?? this.#watch(shard, path);
@@ -92,8 +93,9 @@ export class WatchList {
       return;
     }
     // What it says of other slices' partitions is theirs to judge (N3).
-    const own = from && within(from, this.#ports.slice ?? WHOLE);
-    const superseded = interest.ask(link, id, own, this.#ports.now() - waited);
+    const own = (position: Position | undefined) => position && within(position, this.#ports.slice ?? WHOLE);
+    const asked = { id, from: own(from), reached: own(reached) };
+    const superseded = interest.ask(link, asked, this.#ports.now() - waited);
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);
   }
@@ -186,7 +188,7 @@ export class WatchList {
     const asks = this.#blocked.looking(topic);
     return (unseen) => {
       for (const ask of asks) {
-        ask.looked = !unseen.some((epoch) => ask.from?.has(epoch));
+        ask.looked = !unseen.some((epoch) => ask.from?.has(epoch) || ask.reached?.has(epoch));
         if (ask.blocked?.kind !== "look") continue;
         this.#blocked.remove(ask);
         ask.interest.shard.queue(ask.interest);

@@ -12,6 +12,7 @@ export const AttachSchema = v.object({
   id: IdSchema,
   link: v.optional(IdSchema),
   from: v.optional(PositionSchema),
+  reached: v.optional(PositionSchema),
   waited: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 });
 
@@ -42,6 +43,11 @@ export interface Attach {
   readonly endpoint: string;
   readonly id: number;
   readonly from: Position | undefined;
+  /**
+   * Where the asker's endpoint state is, if it knows more than it was answered before: this is answered when the source has
+   * read that far, too (R5).
+   */
+  readonly reached?: Position | undefined;
   /** Milliseconds for which its asker has waited, if this question was taken back before (L8). */
   readonly waited?: number | undefined;
 }
@@ -76,7 +82,7 @@ export interface Attached {
 }
 
 export function readAttach(o: v.InferOutput<typeof AttachSchema>): Attach {
-  return { endpoint: o.attach, id: o.id, from: o.from, waited: o.waited };
+  return { endpoint: o.attach, id: o.id, from: o.from, reached: o.reached, waited: o.waited };
 }
 
 export function readCancel(o: v.InferOutput<typeof CancelSchema>): Cancel {
@@ -108,6 +114,7 @@ export function encodeAttach(attach: Attach, link?: number): string {
     id: attach.id,
     link,
     from: attach.from && formatPosition(attach.from),
+    reached: attach.reached && formatPosition(attach.reached),
     waited: attach.waited,
   });
 }

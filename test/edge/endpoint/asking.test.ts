@@ -315,6 +315,17 @@ describe("a source that knows less than the object", () => {
     expect(verdicts(stalled)).toEqual(["horizon"]);
     expect(asked()).toEqual([]);
   });
+
+  test("[R2] [R5] [L4] what counts is asked of no source that hasn't read as far as the object, whichever it is by then", () => {
+    subscribe("e:9");
+    core.linkMessage(up, answer("e:9", "e:9", [], { id: 2, recovered: true }));
+    core.linkMessage(up, update(21, 19));
+    up.take();
+
+    core.linkMessage(up, answer("e:19", "e:21", [update(21, 19)], { id: 3, recovered: true }));
+
+    expect(up.take()).toEqual([{ attach: PATH, id: 4, from: "e:9", reached: "e:21" }]);
+  });
 });
 
 describe("a memory or a link that is lost", () => {

@@ -100,6 +100,29 @@ describe("attaches", () => {
     expect(ids()).toEqual(["attached 1"]);
   });
 
+  test("[R5] one whose asker knows more is answered when that has been read, too, and from where it asked", () => {
+    write(0);
+    origin.watchList.attach(shard, 1, { endpoint: "/t/a", id: 1, from: at("x:0"), reached: at("x:5") });
+    origin.watchList.attach(shard, 1, { endpoint: "/t/a", id: 2, from: at("x:0"), reached: at("x:6,y:9") });
+    shard.work();
+    write(4);
+    shard.work();
+    expect(shard.taken()).toEqual([
+      expect.stringMatching(/waiting.*"id":1/),
+      expect.stringMatching(/waiting.*"id":2/),
+    ]);
+
+    write(5);
+    shard.work();
+    const whole = /"position":"x:0","head":"x:5","recovered":true.*"count":2/;
+    expect(shard.taken()[0]).toMatch(whole);
+    origin.pass(TIME_LIMITS.askAheadMs);
+    shard.work();
+
+    // There is no such thing: what is known counts.
+    expect(shard.taken()[0]).toMatch(whole);
+  });
+
   test("[R5] one that has waited before, as its shard says, is waited for only as long as is left", () => {
     origin.watchList.attach(shard, 1, {
       endpoint: "/t/a",

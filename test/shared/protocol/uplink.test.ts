@@ -59,7 +59,7 @@ describe("control frames", () => {
   });
 
   test("[L4] [U4] an attach on a link and on an uplink", () => {
-    const attach = { endpoint: "/t/k", id: 4, from: at(1) };
+    const attach = { endpoint: "/t/k", id: 4, from: at(1), reached: at(9) };
     expect(decodeLinkUp(encodeAttach(attach))).toEqual({ ok: true, value: { kind: "attach", attach } });
     expect(decodeShardSays(encodeAttach(attach, 7))).toEqual({
       ok: true,

@@ -77,9 +77,11 @@ export class Kafkajs {
    */
   exchange<T>(connection: Connection, request: Request<T>, version: number): Promise<Buffer> {
     const correlationId = connection.nextCorrelationId();
+    // It may throw, and then nothing was asked.
+    const frame = frameOf(request, version, correlationId, this.#clientId);
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     this.#asked = { correlationId, resolve, reject };
-    this.#socket?.write(frameOf(request, version, correlationId, this.#clientId));
+    this.#socket?.write(frame);
     return promise;
   }
 

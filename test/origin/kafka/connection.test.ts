@@ -365,3 +365,17 @@ describe("over TLS", () => {
     expect(connection.heard.ms).toBeGreaterThan(2 * SILENCE_MS);
   });
 });
+
+test("a request that is too late to be sent ends with its own error, on a connection that worked, and nobody else's promise fails", async () => {
+  const { connect, broker } = await World.begin();
+  broker.answers.fetch = (socket, id) => void socket.write(frame(id, fetchAnswer(0)));
+  const connection = connect();
+  await connection.send(fetching());
+  const late = new Error("its time was over before it left");
+  const encode = () => {
+    throw late;
+  };
+
+  // Vitest fails where a promise is rejected that nobody hears of.
+  await expect(connection.send({ ...fetching(), encode })).rejects.toBe(late);
+});

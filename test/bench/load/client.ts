@@ -33,7 +33,7 @@ export class Client extends Subscriber implements Receiver {
     const url = new URL(this.#settings.url);
     if (this.#at >= 0) url.searchParams.set("from", `${this.#epoch}:${this.#at}`);
     const { verdicts, token } = this.#settings;
-    return new LeanWebSocket(url, verdicts ? SUBSCRIBER_PROTOCOL : undefined, this, token);
+    return new LeanWebSocket(url, verdicts ? SUBSCRIBER_PROTOCOL : undefined, this, { token });
   }
 
   override open(): void {

@@ -20,7 +20,7 @@ export interface Dialled {
   /** Sent as a bearer token. */
   readonly token?: string | undefined;
   /** The address of this machine that it comes from. */
-  readonly localAddress?: string;
+  readonly localAddress?: string | undefined;
 }
 
 const READ_BYTES = 256 * 1024;

@@ -25,7 +25,7 @@ const REAL = [
   `test/edge/${allBut(PURE_EDGE)}`,
   `test/origin/kafka/${allBut(PURE_KAFKA)}`,
   "test/origin/reading/watched-read.test.ts",
-  "test/fault/relays.test.ts",
+  "test/fault/{origin-process,relays}.test.ts",
   "test/hostile/hostile.test.ts",
 ];
 const REAL_AT_ONCE = 5;

@@ -9,8 +9,10 @@ import { LONG } from "./support/long.ts";
 
 /** Of the tests of Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
-  ..."apis batch-headers broker-line compression config crc32c dial-gate dial-policy fence".split(" "),
-  ..."hearing holding lanes memory packed produced-batch producing publishable".split(" "),
+  ..."apis batch-headers broker-line compression config crc32c dial-gate dial-policy fair-lines fence".split(
+    " ",
+  ),
+  ..."turn hearing holding lanes memory packed produced-batch producing publishable".split(" "),
   ..."answer-bytes listening record-batches throttle topic-config".split(" "),
 ];
 

@@ -2,9 +2,10 @@
 
 import { turns } from "../reading/turns.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
+import type { Mood } from "./ask.ts";
 import { isOlder, type Reached, UNKNOWN_EPOCH, wantedBytes, wholeTo } from "./batch-headers.ts";
 import type { Cluster } from "./cluster.ts";
-import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
+import { type Fetcher, heldBackIn } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import { PartReader } from "./part-reader.ts";
 import type { Part } from "./parts.ts";
@@ -17,6 +18,7 @@ import {
   type TopicMetadata,
 } from "./requests.ts";
 import { epochIn, ownIdOf } from "./topic-epoch.ts";
+import { Turn } from "./turn.ts";
 import { WireError } from "./wire.ts";
 
 interface Place {
@@ -48,6 +50,7 @@ export class FetchLoop {
   #leastBytes: number | undefined;
   /** What is held back, as was told last. */
   #heldBack = 0;
+  readonly #turn = new Turn();
   /** Whether the signal has aborted: one that is made of others asks all of these each time. */
   #isOver: boolean;
 
@@ -141,7 +144,8 @@ export class FetchLoop {
           ...{ topic, topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch },
           leastBytes: this.#leastBytes,
         };
-        const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal, alive);
+        const standing = { mood, knownHeld: this.#heldBack, turn: this.#turn };
+        const fetched = await fetcher.fetch(from, standing, this.#signal, alive);
         const isOther = () => isOlder(fetched.records, { offset, leaderEpoch }, leader);
         if (fetched.diverging || this.#decoding(isOther))
           throw new SourceError(

@@ -8,6 +8,7 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
+import { Ask, type Mood, nameOf, type Standing } from "./ask.ts";
 import { OtherWayError, TooSlowError } from "./broken-off.ts";
 import { BrokerLine } from "./broker-line.ts";
 import type { BrokerConnection } from "./connection.ts";
@@ -21,63 +22,20 @@ const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
 /** While nothing else is to be told, that more or less is held back is told no sooner than this. */
 const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
-/**
- * - `first`: is to be answered at once, even with nothing.
- * - `flowing`: was answered with records just now.
- * - `idle`: was answered with none.
- */
-export type Mood = "first" | "flowing" | "idle";
-
-/** Wants one answer. */
-class Ask {
-  readonly from: FetchFrom;
-  /** Of the partition. */
-  readonly name: string;
-  readonly askedAt = performance.now();
-  /** How much was held back when it was told last. */
-  readonly knownHeld: number;
-  mood: Mood;
-  /** Nobody waits any more. */
-  over = false;
-  readonly alive: () => void;
-  readonly answer: Promise<Fetched>;
-  /** Those that wait for the end of the same read. */
-  readonly #waiting: Set<Ask>;
-  readonly #resolve: (fetched: Fetched) => void;
-  readonly #reject: (error: unknown) => void;
-
-  constructor(from: FetchFrom, mood: Mood, knownHeld: number, alive: () => void, waiting: Set<Ask>) {
-    this.from = from;
-    this.name = nameOf(from);
-    this.mood = mood;
-    this.knownHeld = knownHeld;
-    this.alive = alive;
-    const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-    this.answer = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#waiting = waiting.add(this);
-  }
-
-  resolve(fetched: Fetched): void {
-    this.#waiting.delete(this);
-    this.#resolve(fetched);
-  }
-
-  reject(error: unknown): void {
-    this.#waiting.delete(this);
-    this.#reject(error);
-  }
-}
+/** As far as it is used here. */
+export type FetchConnection = Pick<
+  BrokerConnection,
+  "send" | "close" | "closed" | "heard" | "signs" | "isThrottled"
+>;
 
 interface Lane {
-  connection: BrokerConnection | undefined;
+  connection: FetchConnection | undefined;
   /** For how long its present request may be held; undefined when it has none. */
   waitMs: number | undefined;
 }
 
 export class Fetcher {
-  readonly #connect: () => BrokerConnection;
+  readonly #connect: () => FetchConnection;
   readonly #failed: (error: Error) => void;
   #lanes: readonly [Lane, Lane] = newLanes();
   readonly #asks = new Set<Ask>();
@@ -89,7 +47,7 @@ export class Fetcher {
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
-  constructor(connect: () => BrokerConnection, failed: (error: Error) => void) {
+  constructor(connect: () => FetchConnection, failed: (error: Error) => void) {
     this.#connect = connect;
     this.#failed = failed;
   }
@@ -100,16 +58,11 @@ export class Fetcher {
    * reached.
    * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
    */
-  fetch(
-    from: FetchFrom,
-    mood: Mood,
-    knownHeld: number,
-    signal: AbortSignal,
-    alive: () => void,
-  ): Promise<Fetched> {
+  fetch(from: FetchFrom, standing: Standing, signal: AbortSignal, alive: () => void): Promise<Fetched> {
     if (this.#closed) return Promise.reject(new Error("the source is closed"));
     if (signal.aborted) return Promise.reject(signal.reason);
-    const ask = new Ask(from, mood, knownHeld, alive, this.#waitingUntil(signal));
+    const fill = this.#line.bounds.partitionMaxBytes;
+    const ask = new Ask(from, standing, fill, alive, this.#waitingUntil(signal));
     this.#asks.add(ask);
     this.#schedule();
     return ask.answer;
@@ -186,8 +139,7 @@ export class Fetcher {
   /** Never rejects. */
   async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
     lane.waitMs = waitMs;
-    // A partition that got nothing comes first: a broker gives a record larger than the bounds only to the first that it finds.
-    const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
+    const ordered = asks.toSorted((a, b) => a.since - b.since);
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
     const { connection } = lane;
     const alive = () => {
@@ -209,6 +161,7 @@ export class Fetcher {
       const isShared = isShareable(answers);
       for (const [i, ask] of ordered.entries()) {
         const fetched = answerOf(ask, i);
+        if (fetched !== undefined) ask.turn.given(fetched.records.length, fetched.lastStableOffset);
         const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
         if (fetched !== undefined && isNews(fetched)) ask.resolve(isShared ? fetched : withOwnBytes(fetched));
         else if (fetched !== undefined) {
@@ -228,7 +181,7 @@ export class Fetcher {
     }
   }
 
-  #end(asks: readonly Ask[], { heard }: BrokerConnection, why: Error): void {
+  #end(asks: readonly Ask[], { heard }: FetchConnection, why: Error): void {
     if (why instanceof TooSlowError) this.#line.gaveUp(heard);
     if (why instanceof OtherWayError) {
       for (const ask of asks) this.#again(ask, ask.mood);
@@ -246,9 +199,6 @@ const newLanes = (): readonly [Lane, Lane] => [
   { connection: undefined, waitMs: undefined },
   { connection: undefined, waitMs: undefined },
 ];
-
-/** Of two topics that had one name, one after the other, too: a broker that is told names can't tell them apart. */
-const nameOf = ({ topic, partition }: { topic: string; partition: number }) => `${topic}/${partition}`;
 
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;

@@ -48,7 +48,10 @@ const VERSION = 1;
 /** What a large transaction leaves of the WAL on the disk, at most. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
-/** `record` is clustered by offset: appending and reading are sequential, and trimming drops a prefix. */
+/**
+ * `record` has rows of its own beside the index of its key: SQLite reads a row of a table WITHOUT ROWID whole, however large,
+ * whenever it passes it on the way to another.
+ */
 const SCHEMA = `
   CREATE TABLE topic (
     number INTEGER PRIMARY KEY,
@@ -72,7 +75,7 @@ const SCHEMA = `
     value BLOB,
     headers BLOB,
     PRIMARY KEY (topic, partition, offset)
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};
 `;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -46,6 +46,25 @@ const valuesOf = (partition: number, from = 0, maxRecords = 1e6, maxBytes = 1e9)
     .read("t", partition, from, maxRecords, maxBytes)
     .map(({ value }) => Buffer.from(value ?? []).toString());
 const endsOf = (topic: string) => log.topic(topic)?.partitions.map(({ endOffset }) => endOffset);
+
+/** What this process has read from files. */
+function readBytes(): number {
+  return Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
+}
+
+test("who reads or appends beside a large record doesn't read that", () => {
+  log.createTopic("t", { partitions: 1 });
+  log.append("t", [...records(10), record("a".repeat(8_000_000)), ...records(10)]);
+
+  const before = readBytes();
+  for (let i = 0; i < 20; i++) {
+    log.append("t", records(1));
+    valuesOf(0, 12 + i, 1);
+    valuesOf(0, 3, 1);
+  }
+
+  expect(readBytes() - before).toBeLessThan(8_000_000);
+});
 
 describe("topics", () => {
   test("a topic has 6 partitions unless told, is made once, and is the same after opening the file again", () => {

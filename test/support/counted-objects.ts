@@ -17,6 +17,23 @@ export function watchOf(path: string): Watch {
   return watchOn(link, path);
 }
 
+/** One direction of a socket: what is said takes its time, and comes in order. */
+export class Line {
+  readonly #clock: FakeClock;
+  readonly #random: () => number;
+  #free = 0;
+
+  constructor(clock: FakeClock, random: () => number) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  after(come: () => void): void {
+    this.#free = Math.max(this.#free, this.#clock.now() + this.#random() * 20);
+    this.#clock.after(this.#free - this.#clock.now(), come);
+  }
+}
+
 /** An object of the endpoint, whose link may break and which may lose its memory. */
 export class Holder {
   subscribers = 0;
@@ -26,16 +43,20 @@ export class Holder {
   readonly #random: () => number;
   #census = new Census();
   #occupancy: Occupancy | undefined;
+  #down: Line;
+  #up: Line;
 
   constructor(path: string, clock: FakeClock, random: () => number) {
     this.#path = path;
     this.#clock = clock;
     this.#random = random;
+    [this.#down, this.#up] = this.#newLines();
   }
 
   linked(occupancy: Occupancy): void {
     this.#census.end();
     this.watch = watchOf(this.#path);
+    [this.#down, this.#up] = this.#newLines();
     this.#occupancy = occupancy;
     occupancy.begin(this.watch);
   }
@@ -52,7 +73,7 @@ export class Holder {
 
   /** What the shard says on a link. */
   hear(link: Link, frame: string): void {
-    this.#clock.after(this.#random() * 20, () => {
+    this.#down.after(() => {
       if (this.watch?.link !== link) return;
       if (frame.includes("count")) this.#census.begin();
       else if (frame.includes("enough")) this.#census.end();
@@ -65,12 +86,16 @@ export class Holder {
     this.#speak();
   }
 
+  #newLines(): [Line, Line] {
+    return [new Line(this.#clock, this.#random), new Line(this.#clock, this.#random)];
+  }
+
   #speak(): void {
     const { watch: on, subscribers } = this;
     if (on === undefined) return;
     const news = this.#census.news(subscribers, this.#clock.now());
     if (news === undefined) return;
-    this.#clock.after(this.#random() * 20, () => {
+    this.#up.after(() => {
       if (this.watch !== on) return;
       if (news === "counted") this.#occupancy?.counted(on, subscribers);
       else this.#occupancy?.later(on);

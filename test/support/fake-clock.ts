@@ -36,13 +36,25 @@ export class FakeClock implements Clock {
   /** Lets time pass, and the timers fire that are due in it, each at its time. */
   pass(ms: number): void {
     const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#timers].sort((a, b) => a.at - b.at);
-      if (next === undefined || next.at > end) break;
-      this.#now = Math.max(this.#now, next.at);
-      this.#timers.delete(next);
-      next.fire();
-    }
+    while (this.#fireOne(end));
     this.#now = end;
+  }
+
+  /** The same; what is settled by one timer has been heard when the next one fires. */
+  async passInTurns(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.#fireOne(end));
+    this.#now = end;
+  }
+
+  /** The first that is due by then. Returns whether there was one. */
+  #fireOne(end: number): boolean {
+    const [next] = [...this.#timers].sort((a, b) => a.at - b.at);
+    if (next === undefined || next.at > end) return false;
+    this.#now = Math.max(this.#now, next.at);
+    this.#timers.delete(next);
+    next.fire();
+    return true;
   }
 }

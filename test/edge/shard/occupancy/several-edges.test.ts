@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Occupancy } from "../../../../edge/shard/occupancy/occupancy.ts";
 import { type CountPort, OccupancyExchange } from "../../../../origin/occupancy/exchange.ts";
 import { decodeOriginSays, decodeShardSays } from "../../../../shared/protocol/uplink.ts";
-import { Holder } from "../../../support/counted-objects.ts";
+import { Holder, Line } from "../../../support/counted-objects.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeSocket } from "../../../support/fake-socket.ts";
 
@@ -18,15 +18,7 @@ function random(): number {
 
 const clock = new FakeClock();
 
-/** In order, as on a socket. */
-class Line {
-  #free = 0;
-
-  after(run: () => void): void {
-    this.#free = Math.max(this.#free, clock.now() + random() * 20);
-    clock.after(this.#free - clock.now(), run);
-  }
-}
+const newLine = () => new Line(clock, random);
 
 class Edge {
   readonly name: string;
@@ -35,7 +27,7 @@ class Edge {
   #exchange: OccupancyExchange | undefined;
   #socket: FakeSocket | undefined;
   #port: CountPort | undefined;
-  #up = new Line();
+  #up = newLine();
 
   constructor(name: string) {
     this.name = name;
@@ -45,7 +37,7 @@ class Edge {
   /** Its origin dials it. */
   connect(exchange: OccupancyExchange): void {
     this.#exchange = exchange;
-    const [socket, down, up] = [new FakeSocket(), new Line(), new Line()];
+    const [socket, down, up] = [new FakeSocket(), newLine(), newLine()];
     const hear = (frame: string) => down.after(() => this.#socket === socket && this.#hear(socket, frame));
     const port = { say: hear };
     [this.#socket, this.#port, this.#up] = [socket, port, up];
@@ -125,16 +117,6 @@ const newExchange = () => {
   return exchange;
 };
 
-/** Promises that are settled have been heard. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
-
-async function pass(ms: number): Promise<void> {
-  for (let i = 0; i < ms; i += 50) {
-    clock.pass(50);
-    await settled();
-  }
-}
-
 test(`[D6] each edge's number is right, and the same, within two seconds of whatever happened: ${HISTORIES} histories of three edges`, async () => {
   for (let history = 0; history < HISTORIES; history++) {
     let exchange = newExchange();
@@ -160,25 +142,22 @@ test(`[D6] each edge's number is right, and the same, within two seconds of what
           one.connect(exchange);
         }
       }
-      await pass(random() < 0.7 ? 50 : 400);
+      await clock.passInTurns(random() < 0.7 ? 50 : 400);
     }
     for (const edge of edges)
       for (const holder of edge.holders) if (holder.watch === undefined) holder.linked(edge.occupancy);
     for (const edge of edges) void edge.occupancy.ask(PATH);
-    await pass(2_000);
+    await clock.passInTurns(2_000);
     const expected = edges.reduce((sum, { subscribers }) => sum + subscribers, 0);
     const told = Promise.all(edges.map(({ occupancy }) => occupancy.ask(PATH)));
-    await pass(50);
+    await clock.passInTurns(50);
     expect(await told, `history ${history}`).toEqual([expected, expected, expected]);
 
     // When all have gone, and nobody asks any more, nothing is left.
     for (const edge of edges) for (const holder of edge.holders) holder.change(-holder.subscribers);
-    await pass(2_000);
+    await clock.passInTurns(2_000);
     for (const edge of edges) expect(await edge.occupancy.ask(PATH)).toBe(0);
-    for (let i = 0; i < 13; i++) {
-      clock.pass(10_000);
-      await settled();
-    }
+    await clock.passInTurns(130_000);
     expect([exchange.size, clock.pending]).toEqual([0, 0]);
   }
 });

@@ -1,6 +1,6 @@
 /**
  * Leaves many things be for the same while each: an endpoint stays attached after its last subscriber has gone (L5),
- * since many come back. One timer for all: the shard is awake anyway.
+ * since many come back. One timer for all, as long as something lingers: a shard that has a timer can't sleep.
  */
 export interface LingerPorts {
   /** Milliseconds since 1970. */
@@ -15,7 +15,9 @@ export class Linger<T> {
   readonly #together: (ends: () => void) => void;
   /** What lingers and until when, the first to end first. */
   readonly #until = new Map<T, number>();
-  #ticking = false;
+  /** Stops the timer; undefined if there is none. */
+  #stop: (() => void) | undefined;
+  #isEnding = false;
 
   /** @param together All that ends at one moment ends within this. */
   constructor(
@@ -33,7 +35,8 @@ export class Linger<T> {
   start(left: T): void {
     if (this.#until.has(left)) return;
     this.#until.set(left, this.#ports.now() + this.#ms);
-    this.#tick(this.#ms);
+    // While others end, that comes after it.
+    if (this.#stop === undefined && !this.#isEnding) this.#endIn(this.#ms);
   }
 
   has(left: T): boolean {
@@ -42,19 +45,22 @@ export class Linger<T> {
 
   end(left: T): void {
     this.#until.delete(left);
+    if (this.#until.size > 0) return;
+    this.#stop?.();
+    this.#stop = undefined;
   }
 
-  #tick(ms: number): void {
-    if (this.#ticking) return;
-    this.#ticking = true;
-    this.#ports.after(ms, () => {
+  #endIn(ms: number): void {
+    this.#stop = this.#ports.after(ms, () => {
+      this.#stop = undefined;
+      this.#isEnding = true;
       try {
         this.#together(() => this.#end(this.#ports.now()));
       } finally {
-        this.#ticking = false;
+        this.#isEnding = false;
         // What began to linger while others ended comes after those that are left.
         const [next] = this.#until.values();
-        if (next !== undefined) this.#tick(next - this.#ports.now());
+        if (next !== undefined) this.#endIn(next - this.#ports.now());
       }
     });
   }

@@ -49,3 +49,20 @@ test("[L5] others end in time, though one fails to", () => {
 
   expect(ended).toEqual(["second"]);
 });
+
+test("[L5] there is a timer only while something lingers", () => {
+  const clock = new FakeClock();
+  const ended: string[] = [];
+  const linger = new Linger<string>(clock, 1_000, (left) => ended.push(left));
+  for (const left of ["first", "second"]) linger.start(left);
+
+  linger.end("first");
+  expect(clock.pending).toBe(1);
+  linger.end("second");
+
+  expect(clock.pending).toBe(0);
+  linger.start("third");
+  clock.pass(1_000);
+  expect(ended).toEqual(["third"]);
+  expect(clock.pending).toBe(0);
+});

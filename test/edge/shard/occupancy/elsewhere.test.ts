@@ -216,7 +216,7 @@ describe("[D6] an origin that asks for other edges", () => {
     const one = watch(2);
     expect([told(), onLinks.splice(0)]).toEqual([[counted(2)], [count]]);
     occupancy.toTell(FIRST, PATH, false);
-    expect([onLinks.splice(0), clock.pending]).toEqual([[enough], 1]);
+    expect([onLinks.splice(0), clock.pending]).toEqual([[enough], 0]);
     occupancy.counted(one, 3);
     expect(told()).toEqual([]);
   });

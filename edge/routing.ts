@@ -4,6 +4,7 @@
  */
 import { shardOf } from "../shared/protocol/address.ts";
 import { ERRORS } from "../shared/protocol/codes.ts";
+import { LIMITS } from "../shared/protocol/limits.ts";
 import { formatPosition, type Position, parseLongPosition } from "../shared/protocol/position.ts";
 import { OCCUPANCY } from "../shared/protocol/version.ts";
 import type { Env, ShardCalls } from "./env.ts";
@@ -11,7 +12,6 @@ import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
 import { roomCount, roomOf } from "./relay/rooms.ts";
 
-const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
@@ -21,16 +21,16 @@ const SENDER = "Distributary-Sender";
 /** Of the headers of a request that becomes a WebSocket. */
 const UPGRADE = { Upgrade: "websocket" };
 
-/** undefined if the setting isn't a whole number from 1 to 64. */
+/** undefined if the setting isn't a whole number of as many as there may be. */
 function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
   const shards = Number(env.SHARDS);
-  return Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS ? shards : undefined;
+  return Number.isInteger(shards) && shards >= 1 && shards <= LIMITS.shards ? shards : undefined;
 }
 
 /** Throws if the number of shards isn't set as it must be. */
 export function requireShards(env: Pick<Env, "SHARDS">): number {
   const shards = shardCount(env);
-  if (shards === undefined) throw new Error(`SHARDS must be a whole number from 1 to ${MAX_SHARDS}`);
+  if (shards === undefined) throw new Error(`SHARDS must be a whole number from 1 to ${LIMITS.shards}`);
   return shards;
 }
 

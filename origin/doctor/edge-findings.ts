@@ -9,6 +9,7 @@ import {
 } from "../../shared/protocol/uplink-token-fault.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { tooMany } from "../uplink/too-many.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 
 export type EdgeFacts =
@@ -70,6 +71,9 @@ export function uplinkFindings(facts: EdgeFacts, key: Pick<UplinkKey, "kid" | "n
         "deploy the same release of both",
       ),
     ];
+  const many = tooMany(shards);
+  if (many !== undefined)
+    return [wrong(what, many, "see what answers there: it may be no edge of this software")];
   const each = edges === 1 ? "" : ` at each of ${edges} edges`;
   const findings = [
     ok(what, `the key ${key.kid} of ${key.name} is accepted; version ${version}, ${shards} shards${each}`),

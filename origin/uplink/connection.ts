@@ -27,6 +27,7 @@ import type { ConnectionOptions, Ended } from "./connection-options.ts";
 import { isAboutCounts, ShardCounts } from "./shard-counts.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
 import { ShardRevocations } from "./shard-revocations.ts";
+import { tooMany } from "./too-many.ts";
 import { stepUplink, type UplinkState } from "./uplink-state.ts";
 
 export class UplinkConnection implements ShardPort {
@@ -226,6 +227,11 @@ export class UplinkConnection implements ShardPort {
         "unsupported_version",
         `the shard speaks version ${hello.version}, this origin ${VERSION}`,
       );
+      return;
+    }
+    const many = tooMany(hello.shards);
+    if (many !== undefined) {
+      this.#giveUp("bad_frame", many);
       return;
     }
     // It would take this origin for one that reads everything, and believe it that other partitions hold nothing.

@@ -20,6 +20,7 @@ import { isRefusal, UplinkConnection } from "./connection.ts";
 import type { ConnectionTiming, Ended } from "./connection-options.ts";
 import { Redial, type RedialTiming } from "./redial.ts";
 import { bearerToken } from "./token.ts";
+import { tooMany } from "./too-many.ts";
 
 export interface UplinksOptions {
   readonly edgeUrl: URL;
@@ -315,8 +316,10 @@ export class Uplinks {
       const body = v.safeParse(ShardsSchema, await response.json());
       if (!body.success) return { how: "refused", reason: `${edgeUrl.origin} is no edge of this software` };
       const { version, shards, edges } = body.output;
-      if (version === VERSION) return { shards, edges };
-      return { how: "refused", reason: `the edge speaks version ${version}, this origin ${VERSION}` };
+      if (version !== VERSION)
+        return { how: "refused", reason: `the edge speaks version ${version}, this origin ${VERSION}` };
+      const reason = tooMany(shards);
+      return reason === undefined ? { shards, edges } : { how: "refused", reason };
     } catch (error) {
       return { how: "closed", reason: `the edge can't be reached: ${messageOf(error)}` };
     }

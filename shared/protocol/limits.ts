@@ -26,6 +26,8 @@ export const LIMITS = {
   openAsks: 17,
   /** Uplinks that stand by at one shard for one slice, beside the active one. */
   standbysPerSlice: 8,
+  /** Shards of an edge (U1). */
+  shards: 64,
   /** Edges that share an address (D5). */
   edgesAtAddress: 64,
   /** Endpoints of which a shard asks how many subscribers other edges have, and an origin asks one for others (D6). */

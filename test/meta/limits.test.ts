@@ -55,6 +55,7 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
       ["unsent on an uplink", size(LIMITS.uplinkBacklogBytes)],
       ["uplinks that stand by at a shard for a slice", number(LIMITS.standbysPerSlice)],
       ["offset of an update", `${number(LIMITS.plausibleOffset)} (2^52)`],
+      ["shards of an edge (U1)", `${LIMITS.shards}`],
       ["edges at one address (D5)", `${LIMITS.edgesAtAddress}`],
       ["endpoints of which a shard asks how many other edges have (D6)", number(LIMITS.countsElsewhere)],
       ["endpoints of which a shard tells an origin how many it has (D6)", number(LIMITS.countsForOrigin)],

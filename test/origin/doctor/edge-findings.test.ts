@@ -40,6 +40,11 @@ describe("an uplink", () => {
       [/^wrong uplink: .* the key k1 of a: .* is that of an origin of another name$/],
     ],
     ["of another version", { body: { version: 2, shards: 1 } }, [/^wrong uplink: the edge speaks version 2/]],
+    [
+      "to an edge of more shards than can be",
+      { body: { version: 1, shards: 1_000 } },
+      [/^wrong uplink: the edge says that it has 1000 shards, and no edge has more than 64/],
+    ],
     ["to an edge without keys", { status: 500 }, [/^wrong uplink: the edge answers with status 500/]],
     ["to something else", { status: 404, body: undefined }, [/^wrong uplink: .* is no edge/]],
     ["to something else that is fine", { body: { hello: "world" } }, [/^wrong uplink: .* is no edge/]],

@@ -159,6 +159,22 @@ describe("dialling", () => {
     expect((await edge.uplink(2)).shard).toBe(1);
   });
 
+  test.each([
+    ["when it is asked", 0],
+    ["in a hello", 1],
+  ])("[U1] [U2] an edge that says %s that it has more shards than can be is refused", async (_, dials) => {
+    edge.shards = dials === 0 ? 1_000_000 : 1;
+    edge.greets = false;
+    start();
+    if (dials > 0) (await edge.uplink(1)).hello(1_000_000);
+
+    const { reason } = await origin.recorded.until("uplink_refused");
+
+    expect(reason).toBe("the edge says that it has 1000000 shards, and no edge has more than 64");
+    expect(edge.dials.length).toBe(dials);
+    expect(uplinks.facts()).toMatchObject([{ shard: 0, state: "refused" }]);
+  });
+
   test("[U9] readiness is told to shards that come, and when it changes", async () => {
     start();
     const first = await edge.uplink(1);

@@ -32,6 +32,8 @@ export const TIME_LIMITS = {
   uplinkPingMs: 1_000,
   /** An uplink on which nothing is heard for so long is dead; a dial that takes longer has failed (U9). */
   uplinkSilentMs: 5_000,
+  /** The longest that this is doubled to, if the line is slow (U9). */
+  uplinkSilentLongestMs: 60_000,
   /** What is read so soon after a message leaves together in the next one. */
   uplinkBatchMs: 2,
   /** Between dials of an edge that can't be reached, or closes. */

@@ -6,6 +6,7 @@ import type { Log } from "../operate/log.ts";
 import type { PublishDoor } from "../publish/door.ts";
 import type { RevocationSpreading } from "../revocations/spreading.ts";
 import type { WatchList } from "../watch/watch-list.ts";
+import type { Silence } from "./silence.ts";
 
 export interface ConnectionOptions {
   readonly url: URL;
@@ -24,6 +25,8 @@ export interface ConnectionOptions {
   readonly occupancy: OccupancyExchange | undefined;
   readonly log: Log;
   readonly timing: ConnectionTiming;
+  /** Of all uplinks to the shard, one after the other. */
+  readonly silence: Silence;
   /** Unsent bytes at which forwarding pauses. */
   readonly backlogBytes: number;
   /** The shard's hello has come. */
@@ -37,7 +40,7 @@ export interface ConnectionOptions {
 /** Milliseconds. */
 export interface ConnectionTiming {
   readonly pingMs: number;
-  /** An uplink on which nothing was heard for this long is dead; a dial that takes longer has failed. */
+  /** A dial that takes longer has failed, and so has an uplink on which nothing is heard for this long, or as `Silence` has it. */
   readonly deadMs: number;
   /** What has been read so soon after a message leaves together in the next one. */
   readonly batchMs: number;

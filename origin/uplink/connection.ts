@@ -27,6 +27,7 @@ import type { ConnectionOptions, Ended } from "./connection-options.ts";
 import { isAboutCounts, ShardCounts } from "./shard-counts.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
 import { ShardRevocations } from "./shard-revocations.ts";
+import { UplinkHearing } from "./silence.ts";
 import { tooMany } from "./too-many.ts";
 import { stepUplink, type UplinkState } from "./uplink-state.ts";
 
@@ -42,7 +43,7 @@ export class UplinkConnection implements ShardPort {
   readonly #publishes: ShardPublishes;
   readonly #counts: ShardCounts;
   readonly #revocations = new ShardRevocations((frame) => this.#say(frame));
-  #heardAt = performance.now();
+  readonly #hearing: UplinkHearing;
   #sentAt = Number.NEGATIVE_INFINITY;
   #pings: NodeJS.Timeout | undefined;
   /** Below the WebSocket, once it is one. */
@@ -50,6 +51,7 @@ export class UplinkConnection implements ShardPort {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#hearing = new UplinkHearing(options.silence, performance.now());
     const { promise, resolve } = Promise.withResolvers<Ended>();
     this.ended = promise;
     this.#end = (ended) => {
@@ -159,7 +161,7 @@ export class UplinkConnection implements ShardPort {
       this.#wire = response.socket;
     });
     socket.on("open", () => {
-      this.#heardAt = performance.now();
+      this.#hearing.begin(performance.now());
       this.#state = stepUplink(this.#state, { kind: "opened" });
       const hello = { version: VERSION, origin, slice: isWhole(slice) ? undefined : slice };
       this.#say(encodeHello({ ...hello, ...this.#counts.hello() }));
@@ -168,9 +170,10 @@ export class UplinkConnection implements ShardPort {
     socket.on("message", (data, isBinary) => {
       if (this.#state.kind === "over") return;
       // A shard that answers pings but never says hello is as good as dead.
-      if ("hello" in this.#state) this.#heardAt = performance.now();
+      if ("hello" in this.#state) this.#hearing.hear(performance.now());
       if (isBinary) this.#guarded(() => this.#publish(data));
-      else if (data.toString() !== PONG) this.#guarded(() => this.#message(data.toString()));
+      else if (data.toString() === PONG) this.#hearing.pong();
+      else this.#guarded(() => this.#message(data.toString()));
     });
     socket.on("unexpected-response", (request, response) => {
       const status = response.statusCode ?? 0;
@@ -242,7 +245,7 @@ export class UplinkConnection implements ShardPort {
     }
     const { role = "active" } = hello;
     this.#state = stepUplink(this.#state, { kind: role, hello });
-    this.#heardAt = performance.now();
+    this.#hearing.begin(performance.now());
     this.#options.watchList.shardConnected(this);
     for (const writing of this.#options.publishes?.writing ?? []) this.tellWriting(writing);
     this.#counts.connected(hello);
@@ -271,22 +274,26 @@ export class UplinkConnection implements ShardPort {
 
   #ping(): void {
     this.#options.watchList.passTime();
-    if (!this.#isSilent()) {
+    if (this.#silentMs() === undefined) {
       this.#socket.send(PING);
+      this.#hearing.ping(this.sentBytes);
       // Pings wake nobody. A standby's heartbeat does: with it comes the time to look after the active one (U9).
       if (this.#state.kind === "standby") this.setReady(this.#options.isReady());
       return;
     }
     // After a pause of this process what was sent meanwhile is still to be read.
     setImmediate(() => {
-      if (!this.#isSilent()) return;
-      this.#end({ how: "closed", reason: `nothing was heard for ${this.#options.timing.deadMs} ms` });
+      const ms = this.#silentMs();
+      if (ms === undefined) return;
+      // One that never said hello was sent nothing that could take its time.
+      if ("hello" in this.#state) this.#hearing.gaveUp(this.sentBytes);
+      this.#end({ how: "closed", reason: `nothing was heard for ${ms} ms` });
       this.#socket.terminate();
     });
   }
 
-  #isSilent(): boolean {
-    return performance.now() - this.#heardAt >= this.#options.timing.deadMs;
+  #silentMs(): number | undefined {
+    return this.#hearing.silentMs(performance.now());
   }
 
   #say(frame: string): void {

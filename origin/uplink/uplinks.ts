@@ -19,6 +19,7 @@ import type { WatchList } from "../watch/watch-list.ts";
 import { isRefusal, UplinkConnection } from "./connection.ts";
 import type { ConnectionTiming, Ended } from "./connection-options.ts";
 import { Redial, type RedialTiming } from "./redial.ts";
+import { Silence } from "./silence.ts";
 import { bearerToken } from "./token.ts";
 import { tooMany } from "./too-many.ts";
 
@@ -53,6 +54,8 @@ export interface UplinksOptions {
 }
 
 export interface UplinksTiming extends ConnectionTiming, RedialTiming {
+  /** The longest that an uplink over a slow line may be silent. */
+  readonly deadLongestMs: number;
   /** How long a shard is waited for that was told that this origin leaves. */
   readonly leaveMs: number;
 }
@@ -60,6 +63,7 @@ export interface UplinksTiming extends ConnectionTiming, RedialTiming {
 const TIMING: UplinksTiming = {
   pingMs: TIME_LIMITS.uplinkPingMs,
   deadMs: TIME_LIMITS.uplinkSilentMs,
+  deadLongestMs: TIME_LIMITS.uplinkSilentLongestMs,
   batchMs: TIME_LIMITS.uplinkBatchMs,
   retry: TIME_LIMITS.uplinkAgain,
   replaced: TIME_LIMITS.uplinkReplacedAgain,
@@ -197,13 +201,14 @@ export class Uplinks {
   async #keep(shard: number, isKnown: boolean, signal: AbortSignal): Promise<void> {
     const { random, log } = this.#options;
     const redial = new Redial(this.#timing, random);
+    const silence = new Silence({ baseMs: this.#timing.deadMs, maxMs: this.#timing.deadLongestMs });
     const leaving = AbortSignal.any([signal, this.#leaving.signal]);
     let skipLearning = isKnown;
     while (!leaving.aborted) {
       const since = performance.now();
       let ended = skipLearning ? undefined : await this.#learn();
       if (leaving.aborted) return;
-      ended ??= await this.#dial(shard, signal);
+      ended ??= await this.#dial(shard, silence, signal);
       if (leaving.aborted) return;
       const state = this.#shards.get(shard);
       if (state !== undefined) state.ended = ended;
@@ -214,7 +219,7 @@ export class Uplinks {
     }
   }
 
-  async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
+  async #dial(shard: number, silence: Silence, signal: AbortSignal): Promise<Ended> {
     const { key, name = "", slice = WHOLE, watchList, publishes, revocations, occupancy } = this.#options;
     const { log, failed, backlogBytes } = this.#options;
     const url = this.#url();
@@ -233,6 +238,7 @@ export class Uplinks {
       occupancy,
       log,
       timing: this.#timing,
+      silence,
       backlogBytes: backlogBytes ?? LIMITS.uplinkBacklogBytes,
       isReady: () => this.#ready,
       greeted: ({ shards, generation, role = "active" }) => {

@@ -21,6 +21,7 @@ export const UPLINK_TIMING: UplinksTiming = {
   pingMs: 10,
   batchMs: 0,
   deadMs: 5_000,
+  deadLongestMs: 20_000,
   retry: { baseMs: 4, maxMs: 16 },
   replaced: { baseMs: 4, maxMs: 16 },
   refused: { baseMs: 40, maxMs: 80 },

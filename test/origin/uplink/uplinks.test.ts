@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Uplinks, type UplinksOptions, type UplinksTiming } from "../../../origin/uplink/uplinks.ts";
 import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
@@ -7,6 +7,7 @@ import { encodeDetach, encodeGet } from "../../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL } from "../../../shared/protocol/version.ts";
 import { KEY, ScriptedShards, UPLINK_TIMING } from "../../support/scripted-shards.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
 
 const TIMING: UplinksTiming = { ...UPLINK_TIMING, deadMs: 1_000, leaveMs: 1_000 };
 
@@ -223,6 +224,28 @@ describe("what breaks", () => {
     // For longer than that.
     await second.until(({ pings }) => pings > 160);
     expect(edge.uplinks).toHaveLength(2);
+  });
+
+  test("[U9] an update that takes longer over its line than a shard may be silent arrives all the same", async () => {
+    const proxy = await TcpProxy.open(Number(edge.url.port));
+    onTestFinished(() => proxy.close());
+    proxy.bytesPerSecondTo = 40_000;
+    origin.describe({ epoch: "e.0" });
+    origin.read(0, "e.0", record(0, "a", "x".repeat(60_000)));
+    start({ deadMs: 400 }, { edgeUrl: new URL(`http://127.0.0.1:${proxy.port}`) });
+
+    for (let nth = 1, hasIt = false; !hasIt; nth++) {
+      const uplink = await edge.uplink(nth);
+      uplink.say(encodeAttach({ endpoint: "/t/a", id: nth, from: undefined }, 7));
+      // What comes on one that the next has replaced doesn't count (U12).
+      const next = edge.uplink(nth + 1).then(() => false);
+      hasIt = await Promise.race([
+        next,
+        uplink.until(({ said }) => said.some((frame) => frame.includes('"p":"e.0:0"'))),
+      ]);
+    }
+
+    expect(edge.uplinks.length).toBeLessThan(5);
   });
 
   test("[U2] a shard that answers pings but never says hello is dialled again", async () => {

@@ -49,6 +49,7 @@ describe("nonsense is refused in a sentence:", () => {
     ["--over", "2001", "from 1 to 2000"],
     ["--kinds", "kill,sharks", '"sharks"'],
     ["--kinds", "zebra", '"zebra"'],
+    ["--kinds", "kill,", '""'],
   ])("%s %j", (name, value, problem) => {
     expect(() => flags(name, value)).toThrow(problem);
   });

@@ -151,7 +151,7 @@ export function saveLink(
   ]);
   socket.serializeAttachment({
     kind: "link",
-    hello,
+    ...(hello !== undefined && { hello }),
     ...(wakeAt !== undefined && { wakeAt }),
     ...((revocations.count > 0 || revocations.isOpen) && { revocations }),
     ...(version > 0 && { version }),

@@ -88,11 +88,16 @@ export function writeState(facts: StateFacts, room: number): WrittenState {
   if (position !== undefined) written.position = position;
   if (due !== undefined) written.due = due;
   if (latest !== undefined) written.latest = latest;
-  if (own.kind !== "settled") written.own = "id" in own ? { kind: own.kind, id: own.id, from } : own;
+  if (own.kind !== "settled") written.own = "id" in own ? { kind: own.kind, id: own.id, ...at(from) } : own;
   if (asks.length > 0) written.asks = asks;
   if (forgotten.length > 0) written.forgotten = forgotten;
   Object.assign(written, ofOccupancy(facts));
   return written;
+}
+
+/** Fields that are undefined would be written, too. */
+function at(from: string | undefined): { readonly from?: string } {
+  return from === undefined ? {} : { from };
 }
 
 function ofOccupancy({ counted, curious }: StateFacts): Pick<WrittenState, "counted" | "curious"> {
@@ -148,7 +153,7 @@ function fittingAsks({ asks, forgotten }: StateFacts): FittingAsks {
     const size = (text?.length ?? 0) + ASK_BYTES;
     const fits = bytes + size <= ASKS_BYTES;
     bytes += fits ? size : ASK_BYTES;
-    if (fits) fitting.push({ id, from: text, held });
+    if (fits) fitting.push({ id, ...at(text), held });
     else ids.push(id);
   }
   return { asks: fitting, forgotten: ids, bytes };

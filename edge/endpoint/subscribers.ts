@@ -134,7 +134,10 @@ export class Subscribers<S extends Peer> {
     return waitMs > 0;
   }
 
-  /** A subscribe: the socket waits for its verdict, whatever it was before. */
+  /**
+   * A subscribe: the socket waits for its verdict, whatever it was before. That is for the caller to keep, if it isn't served
+   * at once: most are.
+   */
   wait(
     socket: S,
     id: number,
@@ -143,7 +146,7 @@ export class Subscribers<S extends Peer> {
     occupancy?: true,
   ): WaitingSubscriber<S> {
     const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)), occupancy };
-    this.#change(waiting);
+    this.#enter(waiting);
     return waiting;
   }
 
@@ -301,6 +304,11 @@ export class Subscribers<S extends Peer> {
   }
 
   #change(subscriber: Subscriber<S>): void {
+    this.#enter(subscriber);
+    this.#ports.keep(subscriber.socket, factsOf(subscriber));
+  }
+
+  #enter(subscriber: Subscriber<S>): void {
     const { socket, subscription } = subscriber;
     const before = this.#all.get(socket)?.subscription.kind;
     const wasLive = before === "live";
@@ -308,7 +316,6 @@ export class Subscribers<S extends Peer> {
     if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before))
       this.#hasNewlyCurious = true;
     this.#put(subscriber);
-    this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;
     if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
   }

@@ -2,19 +2,21 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { lengthOf } from "../web/fixed-length.ts";
+import { leanHeaders } from "../web/headers.ts";
 import { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 
 /** undefined if it isn't for one host, or none that could be: workerd answers that with 500, too. */
 export function requestOf(from: IncomingMessage): Request | undefined {
   const { method = "GET", socket } = from;
-  const headers = new Headers();
-  for (let i = 0; i + 1 < from.rawHeaders.length; i += 2)
-    headers.append(from.rawHeaders[i] ?? "", from.rawHeaders[i + 1] ?? "");
-  if (from.headersDistinct.host?.length !== 1) return undefined;
+  // As the parser lets them through, Node's own would take them.
+  const headers = leanHeaders(from.rawHeaders);
+  const host = headers.get("Host");
+  // Of several all would stand there, which is no host.
+  if (host === null) return undefined;
   // Whatever the request line names: the header says which host it is for.
   const target = (from.url ?? "/").replace(/^[a-z]+:\/\/[^/?]*/i, "");
-  const url = URL.parse(`http://${from.headers.host}${target.startsWith("/") ? "" : "/"}${target}`);
+  const url = URL.parse(`http://${host}${target.startsWith("/") ? "" : "/"}${target}`);
   if (url === null || url.username !== "" || url.password !== "") return undefined;
   const address = socket.remoteAddress ?? "";
   const clientIp = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort}`;

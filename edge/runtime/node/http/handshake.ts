@@ -1,7 +1,7 @@
 /** The handshake of a WebSocket, as RFC 6455 §4.2 has a server answer it. */
 import { hash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import * as ws from "ws";
+import type { Request } from "../web/request.ts";
 
 /** What the types of `ws` leave out. Throws if a header isn't as it must be. */
 const { subprotocol } = ws as unknown as {
@@ -15,15 +15,17 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 /** 8 differs from 13 in nothing that is used. */
 const VERSIONS: ReadonlySet<string> = new Set(["13", "8"]);
 
+const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+
 /** Why a request can't become a WebSocket; undefined if it can. */
-export function faultOf({ method, headers }: IncomingMessage): string | undefined {
+export function faultOf({ method, headers }: Request): string | undefined {
   if (method !== "GET") return "Invalid HTTP method";
-  if (!KEY.test(headers["sec-websocket-key"] ?? "")) return "Missing or invalid Sec-WebSocket-Key header";
-  if (!VERSIONS.has(headers["sec-websocket-version"] ?? ""))
+  if (!KEY.test(headers.get("Sec-WebSocket-Key") ?? "")) return "Missing or invalid Sec-WebSocket-Key header";
+  if (!VERSIONS.has(headers.get("Sec-WebSocket-Version") ?? ""))
     return "Missing or invalid Sec-WebSocket-Version header";
-  const offered = headers["sec-websocket-protocol"];
+  const offered = headers.get("Sec-WebSocket-Protocol");
   try {
-    if (offered !== undefined) subprotocol.parse(offered);
+    if (offered !== null) subprotocol.parse(offered);
     return undefined;
   } catch {
     return "Invalid Sec-WebSocket-Protocol header";
@@ -31,14 +33,9 @@ export function faultOf({ method, headers }: IncomingMessage): string | undefine
 }
 
 /** @param protocol of those that were offered; none is told to who offered none */
-export function acceptanceOf({ headers }: IncomingMessage, protocol: string | null): Buffer {
-  const isOffered = headers["sec-websocket-protocol"] !== undefined;
-  const lines = [
-    "HTTP/1.1 101 Switching Protocols",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    `Sec-WebSocket-Accept: ${hash("sha1", headers["sec-websocket-key"] + GUID, "base64")}`,
-    ...(protocol !== null && isOffered ? [`Sec-WebSocket-Protocol: ${protocol}`] : []),
-  ];
-  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+export function acceptanceOf({ headers }: Request, protocol: string | null): Buffer {
+  const isOffered = headers.has("Sec-WebSocket-Protocol");
+  const accepted = hash("sha1", headers.get("Sec-WebSocket-Key") + GUID, "base64");
+  const spoken = protocol !== null && isOffered ? `Sec-WebSocket-Protocol: ${protocol}\r\n` : "";
+  return Buffer.from(`${SWITCHING}Sec-WebSocket-Accept: ${accepted}\r\n${spoken}\r\n`, "latin1");
 }

@@ -8,6 +8,7 @@ import { otherEnd } from "../sockets/end.ts";
 import { Network } from "../sockets/network.ts";
 import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { leanHeaders } from "../web/headers.ts";
 import type { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 import { Context, type Loaded } from "../worker.ts";
@@ -28,7 +29,8 @@ export function openDoor(loaded: Loaded, siblings?: Pick<Siblings, "passOn">): S
       connectionsCheckingInterval: TIME_LIMITS.requestHeadMs,
       keepAliveTimeout: TIME_LIMITS.nextRequestMs,
       noDelay: true,
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
+      shouldUpgradeCallback: ({ rawHeaders }) =>
+        leanHeaders(rawHeaders).get("Upgrade")?.toLowerCase() === "websocket",
     },
     (request, response) => void serve(loaded, request, response),
   );
@@ -73,9 +75,9 @@ async function upgrade(
     const sibling = siblingOf(webSocket);
     if (sibling !== undefined)
       return siblings?.passOn(sibling, socket as Socket, Buffer.concat([headOf(from), head]));
-    const fault = faultOf(from);
+    const fault = faultOf(request);
     if (fault === undefined && socket.readable && socket.writable)
-      return connect(answer, webSocket, from, socket, head);
+      return connect(answer, webSocket, request, socket, head);
     WebSocket.endOf(webSocket).drop();
     if (fault === undefined) socket.destroy();
     else await refuse(new Response(fault, { status: 400, headers: VERSION }), from, socket);
@@ -107,7 +109,7 @@ async function refuse(answer: Response, from: IncomingMessage, socket: Duplex): 
 function connect(
   { headers }: Response,
   webSocket: WebSocket,
-  from: IncomingMessage,
+  request: Request,
   socket: Duplex,
   head: Buffer,
 ): void {
@@ -115,7 +117,7 @@ function connect(
   const other = otherEnd(end);
   if (other === undefined) throw new Error("this socket was handed over before");
   const network = new Network(socket, head, other);
-  network.begin(acceptanceOf(from, headers.get("Sec-WebSocket-Protocol")));
+  network.begin(acceptanceOf(request, headers.get("Sec-WebSocket-Protocol")));
   end.passOn(network);
   other.wire = network;
 }

@@ -3,6 +3,7 @@
  * this process, or to a client. What comes is heard by whoever has taken this end, and waits until somebody has.
  */
 import { deliverLater } from "../turn.ts";
+import type { Attachment } from "./attachment.ts";
 import type { Outgoing } from "./frame.ts";
 
 export type Incoming = string | ArrayBuffer;
@@ -45,6 +46,8 @@ export const BROKEN = "WebSocket disconnected without sending Close frame.";
 
 export class End {
   wire: Wire;
+  /** What outlives the memory of its object. */
+  attachment: Attachment | undefined;
   #taker: Taker | undefined;
   #come: Come[] = [];
   #waiting = 0;

@@ -2,9 +2,9 @@
  * The platform's WebSocket, as a life of an object or a request of the Worker holds it: an end of a pair. After a hibernation
  * the same end is held anew.
  */
-import { deserialize, serialize } from "node:v8";
 import { type Holder, requireAlive, running } from "../holder.ts";
 import { refuse } from "../refused.ts";
+import { attachmentOf, copyOf } from "./attachment.ts";
 import { type End, type Incoming, NO_CODE, pairOfEnds, type Taker } from "./end.ts";
 
 interface Events {
@@ -15,14 +15,10 @@ interface Events {
 type Listener<Kind extends keyof Events> = (event: Events[Kind]) => void;
 type Sent = string | ArrayBuffer | ArrayBufferView;
 
-const ATTACHMENT_BYTES = 16_384;
 /** RFC 6455 §5.5: of a close, besides its code. */
 const REASON_BYTES = 123;
 /** What a close frame can't say. */
 const UNSPEAKABLE: ReadonlySet<number> = new Set([1004, 1005, 1006, 1015]);
-
-/** By end: what outlives the memory of an object. */
-const attachments = new WeakMap<End, Buffer>();
 
 export class WebSocket implements Taker {
   binaryType = "blob";
@@ -89,17 +85,12 @@ export class WebSocket implements Taker {
 
   serializeAttachment(attachment: unknown): void {
     requireAlive(this.#holder);
-    const bytes = serialize(attachment);
-    if (bytes.length > ATTACHMENT_BYTES)
-      throw new Error(
-        `A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES} bytes.'attachment' was ${bytes.length} bytes.`,
-      );
-    attachments.set(this.#end, bytes);
+    this.#end.attachment = attachmentOf(attachment);
   }
 
   deserializeAttachment(): unknown {
-    const bytes = attachments.get(this.#end);
-    return bytes === undefined ? null : deserialize(bytes);
+    const { attachment } = this.#end;
+    return attachment === undefined ? null : copyOf(attachment);
   }
 
   message(_: End, data: Incoming): void {

@@ -1,5 +1,5 @@
 /**
- * Requests and answers without a body, of which there are several for each connection: making Node's own takes longer than all
+ * Requests, answers and their headers, of which there are several for each connection: making Node's own takes longer than all
  * that is asked of them. Whatever else these have is asked of one of Node's own, which is made then.
  */
 export interface Lean<T extends object> {
@@ -7,7 +7,12 @@ export interface Lean<T extends object> {
   readonly prototype: T;
   /** One of Node's own that is the same; itself if it isn't lean. */
   wholeOf(one: T): T;
+  /** The same, if it was made. */
+  madeOf(one: T): T | undefined;
 }
+
+/** Where one of Node's own stands, once it was made. */
+const WHOLE = Symbol("whole");
 
 /**
  * @param of the prototype of its class
@@ -21,18 +26,18 @@ export function leanOf<T extends object>(
   own: readonly string[],
   make: (lean: T) => T,
 ): Lean<T> {
-  const wholes = new WeakMap<T, T>();
-  const prototype = Object.create(of) as T;
-  const wholeOf = (one: T): T => {
+  const prototype = Object.create(of) as T & { [WHOLE]?: T };
+  const wholeOf = (one: T & { [WHOLE]?: T }): T => {
     if (!Object.prototype.isPrototypeOf.call(prototype, one)) return one;
-    const whole = wholes.get(one) ?? make(one);
-    wholes.set(one, whole);
-    return whole;
+    one[WHOLE] ??= make(one);
+    return one[WHOLE];
   };
-  for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(made))) {
+  for (const name of Reflect.ownKeys(made)) {
+    const { get, value } = Object.getOwnPropertyDescriptor(made, name) ?? {};
     if (name === "constructor") continue;
     // What Node's class only reads can be set here.
-    if (own.includes(name)) Object.defineProperty(prototype, name, { value: undefined, writable: true });
+    if (own.includes(String(name)))
+      Object.defineProperty(prototype, name, { value: undefined, writable: true });
     else if (get !== undefined)
       Object.defineProperty(prototype, name, {
         get(this: T) {
@@ -46,5 +51,5 @@ export function leanOf<T extends object>(
         },
       });
   }
-  return { prototype, wholeOf };
+  return { prototype, wholeOf, madeOf: (one: T & { [WHOLE]?: T }) => one[WHOLE] };
 }

@@ -1,4 +1,5 @@
 /** The platform's Request: `cf` is what the runtime says of who asks. */
+import { copyOfHeaders } from "./headers.ts";
 import { leanOf } from "./lean.ts";
 
 type Init = RequestInit & { readonly cf?: unknown; readonly duplex?: "half" };
@@ -13,7 +14,7 @@ export class Request extends globalThis.Request {
   constructor(input: string | URL | globalThis.Request, init: Init = {}) {
     if (typeof input === "string" && isForLean(init))
       // biome-ignore lint/correctness/noConstructorReturn: it is one all the same
-      return Request.lean(new URL(input), new Headers(init.headers), init.cf);
+      return Request.lean(new URL(input), copyOfHeaders(init.headers), init.cf);
     super(input instanceof Request ? Request.whole(input) : input, init);
     this.cf = init.cf ?? (input instanceof Request ? input.cf : undefined);
   }

@@ -1,5 +1,6 @@
 /** The platform's Response: one that becomes a WebSocket has status 101 and holds a socket. */
 import type { WebSocket } from "../sockets/web-socket.ts";
+import { copyOfHeaders } from "./headers.ts";
 import { leanOf } from "./lean.ts";
 
 type Init = ResponseInit & { readonly webSocket?: WebSocket | null };
@@ -20,7 +21,7 @@ export class Response extends globalThis.Response {
     if (init.status === SWITCHED) {
       if (!init.webSocket) throw new RangeError("a response of status 101 needs a webSocket");
       // biome-ignore lint/correctness/noConstructorReturn: it is one all the same
-      return Response.switched(new Headers(init.headers), init.webSocket);
+      return Response.switched(copyOfHeaders(init.headers), init.webSocket);
     }
     super(body, init);
     if (body === null || body === undefined) this.#whole = "";

@@ -1,16 +1,16 @@
 /** How the runtime on Node answers a handshake. */
-import type { IncomingMessage } from "node:http";
 import { type AddressInfo, createConnection } from "node:net";
 import { expect, test } from "vitest";
 import { acceptanceOf, faultOf } from "../../edge/runtime/node/http/handshake.ts";
 import { openDoor } from "../../edge/runtime/node/http/server.ts";
 import { WebSocketPair } from "../../edge/runtime/node/sockets/web-socket.ts";
+import { Request } from "../../edge/runtime/node/web/request.ts";
 import { Response } from "../../edge/runtime/node/web/response.ts";
 import { fulfilled } from "../support/fulfilled.ts";
 
 const SOUND = { "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" };
 const asked = (headers: Readonly<Record<string, string>>, method = "GET") =>
-  ({ method, headers: { ...SOUND, ...headers } }) as unknown as IncomingMessage;
+  new Request("http://a", { method, headers: { ...SOUND, ...headers } });
 
 test("it is the answer of RFC 6455, with a subprotocol only for one who offered any", () => {
   const answer = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { requireAlive } from "../holder.ts";
-import type { End, Incoming, Taker } from "../sockets/end.ts";
+import type { End, Hibernating, Incoming, Taker } from "../sockets/end.ts";
 import { WebSocket, type WebSocketRequestResponsePair } from "../sockets/web-socket.ts";
 import type { ObjectId } from "./id.ts";
 import { type Instance, Life } from "./life.ts";
@@ -18,17 +18,6 @@ export interface ObjectClass {
   readonly folder: string | undefined;
 }
 
-/** A socket that hibernates. */
-interface Accepted {
-  readonly tags: readonly string[];
-  /** As the present life holds it. */
-  socket: WebSocket | undefined;
-  pingedAt: Date | null;
-}
-
-/** Also of those that have closed, as long as anybody asks. */
-const acceptedAs = new WeakMap<End, Accepted>();
-
 const MOST_SOCKETS = 32_768;
 const MOST_TAGS = 10;
 const MOST_TAG_CHARACTERS = 256;
@@ -38,7 +27,7 @@ export class Actor implements Taker {
   readonly #class: ObjectClass;
   readonly #env: unknown;
   readonly #gone: () => void;
-  readonly #sockets = new Map<End, Accepted>();
+  readonly #sockets = new Map<End, Hibernating>();
   #auto: WebSocketRequestResponsePair | undefined;
   #life: Life | undefined;
   #sql: Sql | undefined;
@@ -75,11 +64,19 @@ export class Actor implements Taker {
   }
 
   /** Runs a request, or a call, and answers when what it wrote is stored. */
-  async answer<T>(run: (instance: Instance) => T | Promise<T>): Promise<T> {
-    const life = this.#wake();
-    const result = await life.request(() => run(instanceOf(life)));
-    await this.#sql?.committed();
-    return result;
+  answer<T>(run: (instance: Instance) => T | Promise<T>): Promise<T> {
+    let life: Life;
+    try {
+      life = this.#wake();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const answered = life.request(() => run(instanceOf(life)));
+    if (this.#class.folder === undefined) return answered;
+    return answered.then(async (result) => {
+      await this.#sql?.committed();
+      return result;
+    });
   }
 
   message(end: End, data: Incoming): void {
@@ -132,7 +129,7 @@ export class Actor implements Taker {
 
   #hear(
     end: End,
-    accepted: Accepted,
+    accepted: Hibernating,
     what: string,
     tell: (instance: Instance, socket: WebSocket) => void | Promise<void>,
   ): void {
@@ -150,7 +147,7 @@ export class Actor implements Taker {
     }
   }
 
-  #held(end: End, accepted: Accepted, life: Life): WebSocket {
+  #held(end: End, accepted: Hibernating, life: Life): WebSocket {
     accepted.socket ??= new WebSocket(end, life);
     return accepted.socket;
   }
@@ -217,14 +214,14 @@ export class Actor implements Taker {
       throw new TypeError(`a tag of a Hibernatable WebSocket has at most ${MOST_TAG_CHARACTERS} characters`);
     if (this.#sockets.size >= MOST_SOCKETS)
       throw new Error(`only ${MOST_SOCKETS} websockets can be accepted on a single Durable Object instance`);
-    const accepted = { tags: [...new Set(tags)], socket, pingedAt: null };
+    const accepted = { tags: tags.length > 1 ? [...new Set(tags)] : [...tags], socket, pingedAt: null };
     this.#sockets.set(end, accepted);
-    acceptedAs.set(end, accepted);
+    end.hibernating = accepted;
     end.take(this);
   }
 
-  #acceptedOf(socket: WebSocket): Accepted {
-    const accepted = acceptedAs.get(WebSocket.endOf(socket));
+  #acceptedOf(socket: WebSocket): Hibernating {
+    const accepted = WebSocket.endOf(socket).hibernating;
     if (accepted === undefined)
       throw new Error("only a WebSocket that was accepted by acceptWebSocket() has that");
     return accepted;

@@ -89,16 +89,23 @@ export class Life implements Holder {
   request<T>(run: () => T | Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const release = this.hold();
-    const begin = () => {
-      // What it throws at once is told like all else.
-      running.run(this, async () => run()).then(done(resolve), done(reject));
+    const answered = (answer: T) => {
+      release();
+      if (this.#waiting.delete(reject)) resolve(answer);
     };
-    const done =
-      <A>(settle: (answer: A) => void) =>
-      (answer: A) => {
-        release();
-        if (this.#waiting.delete(reject)) settle(answer);
-      };
+    const failed = (error: unknown) => {
+      release();
+      if (this.#waiting.delete(reject)) reject(error);
+    };
+    const begin = () => {
+      try {
+        const answer = running.run(this, run);
+        if (answer instanceof Promise) answer.then(answered, failed);
+        else answered(answer);
+      } catch (error) {
+        failed(error);
+      }
+    };
     this.#waiting.add(reject);
     if (this.#blocked === undefined) begin();
     else this.#blocked.push(begin);

@@ -42,7 +42,7 @@ export class Namespace {
     const stub: Stub = {
       id,
       name: id.name,
-      fetch: (input, init) => fromObject(this.#ask(id, (instance) => fetchOf(instance, input, init))),
+      fetch: (input, init) => this.#ask(id, (instance) => fetchOf(instance, input, init)).then(fromObject),
     };
     return new Proxy(stub, {
       get: (known, member) => {
@@ -76,27 +76,29 @@ export class Namespace {
     return actor;
   }
 
-  /** In a later turn, as everything that goes from one object to another, and when what that has written is stored. */
+  /** When the present turn is over, as everything that goes from one object to another, and what that has written is stored. */
   #ask<T>(id: ObjectId, run: (instance: Instance) => T | Promise<T>): Promise<T> {
     const asker = running.getStore();
-    requireAlive(asker);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const release = asker?.hold();
+    if (asker === undefined) {
+      // The Worker writes nothing, and knows of nothing that isn't stored.
+      process.nextTick(() => this.#actor(id).answer(run).then(resolve, reject));
+      return promise;
+    }
+    requireAlive(asker);
+    const release = asker.hold();
     const settle =
       <A>(how: (answer: A) => void) =>
       (answer: A) => {
-        release?.();
+        release();
         // What is left of whoever asked doesn't go on.
-        if (!asker?.isOver) how(answer);
+        if (!asker.isOver) how(answer);
       };
-    const begin = () => {
+    onceStored(() => {
       // What it wrote couldn't be stored.
-      if (asker?.isOver) return;
+      if (asker.isOver) return;
       running.run(undefined, () => this.#actor(id).answer(run)).then(settle(resolve), settle(reject));
-    };
-    // The Worker writes nothing, and knows of nothing that isn't stored.
-    if (asker === undefined) setImmediate(begin);
-    else onceStored(begin);
+    });
     return promise;
   }
 
@@ -140,8 +142,7 @@ function fetchOf(
 }
 
 /** Its socket is whoever asked's from now on. */
-async function fromObject(answering: Promise<Response>): Promise<Response> {
-  const answer = await answering;
+function fromObject(answer: Response): Response {
   const { webSocket, headers } = answer;
   if (webSocket === null) return answer;
   return Response.switched(headers, new WebSocket(WebSocket.endOf(webSocket), running.getStore()));

@@ -5,6 +5,7 @@
 import { deliverLater } from "../turn.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Outgoing } from "./frame.ts";
+import type { WebSocket } from "./web-socket.ts";
 
 export type Incoming = string | ArrayBuffer;
 
@@ -24,12 +25,25 @@ export interface Wire {
   resume(): void;
 }
 
+/** One that leads out of the process. */
+export interface Outward extends Wire {
+  sendText(utf8: Uint8Array): void;
+}
+
 /** Whoever hears what comes to an end. None of it throws. Of `closed` and `faulty` one comes, and it is the last. */
 export interface Taker {
   message(end: End, data: Incoming): void;
   closed(end: End, code: number, reason: string, wasClean: boolean): void;
   /** What came breaks the protocol. */
   faulty(end: End, error: Error): void;
+}
+
+/** What there is of a socket that hibernates, also when it has closed. */
+export interface Hibernating {
+  readonly tags: readonly string[];
+  /** As the present life of its object holds it. */
+  socket: WebSocket | undefined;
+  pingedAt: Date | null;
 }
 
 type Come =
@@ -48,6 +62,7 @@ export class End {
   wire: Wire;
   /** What outlives the memory of its object. */
   attachment: Attachment | undefined;
+  hibernating: Hibernating | undefined;
   #taker: Taker | undefined;
   #come: Come[] = [];
   #waiting = 0;
@@ -69,11 +84,12 @@ export class End {
   }
 
   /** What has come until now, for somebody else who passes it on. */
-  passOn(wire: Wire): void {
+  passOn(wire: Outward): void {
     for (const come of this.#come) {
       if (come.kind === "fault" || (come.kind === "close" && !come.wasClean)) wire.drop();
       else if (come.kind === "close") wire.close(come.code === NO_CODE ? undefined : come.code, come.reason);
-      else wire.send(come.kind === "text" ? come.bytes.toString() : new Uint8Array(come.bytes));
+      else if (come.kind === "text") wire.sendText(come.bytes);
+      else wire.send(new Uint8Array(come.bytes));
     }
     this.#come = [];
     this.#waiting = 0;

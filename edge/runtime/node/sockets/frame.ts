@@ -24,6 +24,11 @@ export function framed(message: Outgoing): Buffer {
   return frame;
 }
 
+/** Text that is there as bytes. */
+export function textFramed(utf8: Uint8Array): Buffer {
+  return frameOf(TEXT, utf8.byteLength, (to, at) => to.set(utf8, at));
+}
+
 /** Bytes may be others the next time. */
 export function forgetFramed(): void {
   last = undefined;

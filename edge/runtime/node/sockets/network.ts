@@ -6,8 +6,8 @@ import type { Duplex, Writable } from "node:stream";
 import * as ws from "ws";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { flushAtEnd } from "../turn.ts";
-import { ABNORMAL, BROKEN, type End, exact, type Wire } from "./end.ts";
-import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame } from "./frame.ts";
+import { ABNORMAL, BROKEN, type End, exact, type Outward } from "./end.ts";
+import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame, textFramed } from "./frame.ts";
 
 /** What the types of `ws` leave out. */
 type Receiver = Writable & {
@@ -38,8 +38,9 @@ const CLOSE_CODES: Readonly<Record<string, number>> = {
   WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
 };
 const PROTOCOL_ERROR = 1002;
+const COPIED_BYTES = 4 * 1024;
 
-export class Network implements Wire {
+export class Network implements Outward {
   readonly #socket: Duplex;
   readonly #end: End;
   readonly #receiver: Receiver;
@@ -90,6 +91,10 @@ export class Network implements Wire {
     this.#write(framed(message));
   }
 
+  sendText(utf8: Uint8Array): void {
+    this.#write(textFramed(utf8));
+  }
+
   close(code: number | undefined, reason: string): void {
     this.#write(closeFrame(code, reason));
     if (this.#end.hasHeardClose) this.#endAfter();
@@ -127,10 +132,14 @@ export class Network implements Wire {
       this.#leavingBytes = 0;
       return;
     }
-    for (const { length } of leaving) this.#leavingBytes -= length;
+    let bytes = 0;
+    for (const { length } of leaving) bytes += length;
+    this.#leavingBytes -= bytes;
     const [only] = leaving;
     if (leaving.length === 1) this.#socket.write(only);
-    else if (leaving.length > 1) {
+    // Few bytes are copied sooner than a list of them is handed over.
+    else if (bytes <= COPIED_BYTES) this.#socket.write(Buffer.concat(leaving, bytes));
+    else {
       this.#socket.cork();
       for (const frame of leaving) this.#socket.write(frame);
       this.#socket.uncork();

@@ -24,11 +24,8 @@ export class WebSocket implements Taker {
   binaryType = "blob";
   readonly #end: End;
   readonly #holder: Holder | undefined;
-  readonly #listeners: { readonly [Kind in keyof Events]: Listener<Kind>[] } = {
-    message: [],
-    close: [],
-    error: [],
-  };
+  /** Of one that doesn't hibernate: most do. */
+  #listeners: { readonly [Kind in keyof Events]: Listener<Kind>[] } | undefined;
   #release: (() => void) | undefined;
   #isAccepted = false;
 
@@ -80,6 +77,7 @@ export class WebSocket implements Taker {
   }
 
   addEventListener<Kind extends keyof Events>(kind: Kind, listener: Listener<Kind>): void {
+    this.#listeners ??= { message: [], close: [], error: [] };
     this.#listeners[kind].push(listener);
   }
 
@@ -124,9 +122,10 @@ export class WebSocket implements Taker {
 
   #tell<Kind extends keyof Events>(kind: Kind, event: Events[Kind]): void {
     const holder = this.#holder;
-    if (holder?.isOver) return;
+    const listeners = this.#listeners?.[kind];
+    if (listeners === undefined || holder?.isOver) return;
     running.run(holder, () => {
-      for (const listener of this.#listeners[kind])
+      for (const listener of listeners)
         try {
           listener(event);
         } catch (error) {

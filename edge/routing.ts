@@ -117,7 +117,14 @@ export interface Relay {
   readonly hint: DurableObjectLocationHint;
 }
 
+/** Requests to objects of endpoints: before the path, which stands there as it is, since it is canonical. */
+const OBJECT = "https://object";
+const SUBSCRIBE = "/subscribe";
+const LINK = "/link";
+/** In the query of a subscribe. */
 const SURE = "sure";
+const PUBLISHES = "publish";
+const NO_QUERY = new URLSearchParams();
 
 /** What else a subscribe may be. */
 export interface SubscribeMore {
@@ -135,17 +142,30 @@ function subscribeRequest(
   principal: Principal,
   { publishes, occupancy, isSure, sender }: SubscribeMore = {},
 ): Request {
-  const query = new URLSearchParams({ path });
-  if (publishes) query.set("publish", "1");
-  if (from !== undefined) query.set("from", formatPosition(from));
-  if (occupancy) query.set(OCCUPANCY, "");
-  if (isSure) query.set(SURE, "");
-  const headers = new Headers({ Upgrade: "websocket" });
-  if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
+  const query = [
+    ...(publishes ? [PUBLISHES] : []),
+    ...(from === undefined ? [] : [`from=${formatPosition(from)}`]),
+    ...(occupancy ? [OCCUPANCY] : []),
+    ...(isSure ? [SURE] : []),
+  ];
+  const more = query.length === 0 ? "" : `?${query.join("&")}`;
+  const headers = headersOf(protocol, principal, sender);
+  return new Request(OBJECT + SUBSCRIBE + path + more, { headers });
+}
+
+/** Of a client's request, in one to an object. */
+function headersOf(
+  protocol: string | undefined,
+  principal: Principal,
+  sender: string | undefined,
+): Record<string, string> {
   const encoded = encodePrincipal(principal);
-  if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
-  if (sender !== undefined) headers.set(SENDER, sender);
-  return new Request(`https://object/subscribe?${query}`, { headers });
+  return {
+    ...UPGRADE,
+    ...(protocol !== undefined && { "Sec-WebSocket-Protocol": protocol }),
+    ...(encoded !== undefined && { [PRINCIPAL]: encoded }),
+    ...(sender !== undefined && { [SENDER]: sender }),
+  };
 }
 
 /** How a subscribe goes on to an object. */
@@ -219,34 +239,38 @@ export async function openLink(env: Env, object: ObjectIdentity): Promise<Respon
 }
 
 function linkRequest(path: string): Request {
-  const query = new URLSearchParams({ path });
-  return new Request(`https://object/link?${query}`, { headers: { Upgrade: "websocket" } });
+  return new Request(OBJECT + LINK + path, { headers: UPGRADE });
 }
 
 /** undefined if it is none that this version knows. Throws if its principal can't be read. */
 export function readObjectRequest(request: Request): ObjectRequest | undefined {
-  const { pathname, searchParams } = new URL(request.url);
-  const path = searchParams.get("path");
-  if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
-  if (pathname === "/link") return { kind: "link", path };
-  return pathname === "/subscribe" ? readSubscribe(request, searchParams) : undefined;
+  const url = new URL(request.url);
+  if (request.headers.get("Upgrade") !== "websocket") return undefined;
+  const path = pathAfter(LINK, url);
+  return path === undefined ? readSubscribe(request, url) : { kind: "link", path };
+}
+
+function pathAfter(before: string, { pathname }: URL): string | undefined {
+  return pathname.startsWith(`${before}/`) ? pathname.slice(before.length) : undefined;
 }
 
 function readSubscribe(
   request: Request,
-  searchParams: URLSearchParams,
+  url: URL,
 ): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
-  const path = searchParams.get("path");
-  const from = searchParams.get("from");
-  if (path === null) return undefined;
+  const path = pathAfter(SUBSCRIBE, url);
+  if (path === undefined) return undefined;
+  // Nearly always there is none.
+  const query = url.search === "" ? NO_QUERY : url.searchParams;
+  const from = query.get("from");
   return {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
-    occupancy: searchParams.has(OCCUPANCY) || undefined,
+    occupancy: query.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
-    publishes: searchParams.get("publish") === "1",
-    isSure: searchParams.has(SURE),
+    publishes: query.has(PUBLISHES),
+    isSure: query.has(SURE),
     sender: request.headers.get(SENDER) ?? undefined,
   };
 }
@@ -280,22 +304,18 @@ export async function openConnection(
   protocol: string | undefined,
   { principal, tokensCount, sender }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
 ): Promise<Response> {
-  const headers = new Headers(UPGRADE);
-  if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
-  const encoded = encodePrincipal(principal);
-  if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
-  if (sender !== undefined) headers.set(SENDER, sender);
+  const headers = headersOf(protocol, principal, sender);
   const query = tokensCount ? `?${TOKENS_COUNT}` : "";
   return relayStub(env, relay.name, relay.hint).fetch(`https://relay/connect${query}`, { headers });
 }
 
 /** undefined if it is none that this version knows. Throws if its principal can't be read. */
 export function readRelayRequest(request: Request): RelayRequest | undefined {
-  const { pathname, searchParams } = new URL(request.url);
+  const url = new URL(request.url);
+  const { pathname, searchParams } = url;
   if (request.headers.get("Upgrade") !== "websocket") return undefined;
   if (pathname === "/link") return { kind: "link" };
-  if (pathname === "/subscribe") return readSubscribe(request, searchParams);
-  if (pathname !== "/connect") return undefined;
+  if (pathname !== "/connect") return readSubscribe(request, url);
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
   const sender = request.headers.get(SENDER) ?? undefined;
   return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT), sender };

@@ -71,6 +71,9 @@ export class Access {
   }
 }
 
+/** Who sends requests, and whose pages are answered. */
+export type Door = Pick<Access, "identify" | "rules">;
+
 let made: { readonly from: string; readonly access: Promise<Access> } | undefined;
 
 /** Throws if a setting is wrong: nothing is served then but health and uplinks. */

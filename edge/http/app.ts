@@ -5,9 +5,8 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { PUBLISH_HEADERS, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
-import type { Access, Identified, Known } from "../access/access.ts";
-import { pageAllowed } from "../access/credentials.ts";
+import { PUBLISH_HEADERS, ROUTES } from "../../shared/protocol/version.ts";
+import type { Door, Identified, Known } from "../access/access.ts";
 import { mayDiscover } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken, tooMuch } from "../answers.ts";
@@ -17,9 +16,8 @@ import { addOperations, count, operations } from "../operations.ts";
 import { encodePrincipal, type KnownPrincipal, PUBLIC, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { SteadyClock } from "../surroundings.ts";
-import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
+import { hostAllowed, isForAnyPage, mayAsk, OTHER_PAGE, WRONG_HOST } from "./browsers.ts";
 import { connectAnswer } from "./connect-route.ts";
-import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute, RecentHealth } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
 import { type DataCentreCache, LatestCache } from "./latest-cache.ts";
@@ -32,13 +30,15 @@ import { type Counted, quotaWait } from "./quotas.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
 import { senderOf } from "./sender.ts";
 import { askSiblings, isSiblingAsking } from "./siblings.ts";
-import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
+import { subscribeRoute } from "./subscribe-route.ts";
+import { badUpgrade, isWebSocketUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
 const clock = new SteadyClock(() => Date.now());
 
-/** Who sends requests, and whose pages are answered. */
-export type Door = Pick<Access, "identify" | "rules">;
+export interface App {
+  fetch(request: Request, env: Env, context?: ExecutionContext): Response | Promise<Response>;
+}
 
 /**
  * `page`: the files of the page by their paths. `doorOf`: asked once for each request, and nobody else decides who sends it.
@@ -48,7 +48,7 @@ export function createApp(
   page: ReadonlyMap<string, () => Response>,
   doorOf: (env: Env) => Promise<Door>,
   cacheOf: (env: Env) => DataCentreCache | undefined = () => undefined,
-): Hono<{ Bindings: Env }> {
+): App {
   let latestCache: LatestCache | undefined;
   const recentHealth = new RecentHealth(() => clock.now());
   // Paths as they stand: decoded, `%24` would pass for `$`, and with it other paths for the edge's own.
@@ -70,19 +70,12 @@ export function createApp(
   });
   app.use(async ({ req, env }, next) => {
     if (hostAllowed(new URL(req.url), env)) return next();
-    const isSubscribe = isWebSocketUpgrade(req.raw) && req.method === "GET" && req.path !== ROUTES.uplink;
-    if (isSubscribe) return refuseUpgrade(req.raw, SUBSCRIBER_PROTOCOL, WRONG_HOST);
     return errorResponse(WRONG_HOST.code, WRONG_HOST.message);
   });
-  app.use(async (context, next) => {
-    const { req, env } = context;
-    if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
-    return upgradeRoute(req.raw, env, async () => {
-      const door = await doorOf(env);
-      if (!mayAsk(req.raw, door.rules, env)) return { ok: false, ...OTHER_PAGE };
-      return door.identify(req.raw.headers, true, keepAliveOf(context));
-    });
-  });
+  // Only a GET can become one.
+  app.use(async ({ req }, next) =>
+    isWebSocketUpgrade(req.raw) && req.path !== ROUTES.uplink ? badUpgrade() : next(),
+  );
   app.use(async (context, next) => {
     const rules = await rulesFor(context);
     if (rules === undefined) return next();
@@ -163,7 +156,15 @@ export function createApp(
     const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
     return counted(context, ["publish"], identified, (known) => publishRoute(req.raw, env, known));
   });
-  return app;
+  return {
+    fetch(request, env, context) {
+      if (request.method !== "GET" || !isWebSocketUpgrade(request)) return app.fetch(request, env, context);
+      const url = new URL(request.url);
+      if (url.pathname === ROUTES.uplink) return app.fetch(request, env, context);
+      // It comes most, and most at once: it is looked up in no routes.
+      return subscribeRoute(request, url, env, doorOf, (work) => context?.waitUntil(work));
+    },
+  };
 
   function latest(env: Env): LatestCache | undefined {
     const cache = latestCache === undefined ? cacheOf(env) : undefined;
@@ -223,11 +224,6 @@ function kindsOf(request: Request): readonly Counted[] {
   return startsFrom(request) === null ? ["subscribe"] : ["subscribe", "replay"];
 }
 
-/** Whether a page is answered; what is no page's always is. */
-function mayAsk(request: Request, rules: Door["rules"], env: Env): boolean {
-  return pageAllowed(request, rules) && (rules.webOrigins !== undefined || unlistedAllowed(request, env));
-}
-
 function keepAliveOf(context: Context<{ Bindings: Env }>): KeepAlive {
   return (work) => context.executionCtx.waitUntil(work);
 }
@@ -242,14 +238,6 @@ async function answered(
   return known.principal.kind === "public" ? answer(known) : privately(await answer(known));
 }
 
-const OTHER_PAGE = {
-  code: "forbidden_origin",
-  message: "pages of this origin aren't answered here",
-} as const;
-const WRONG_HOST = {
-  code: "wrong_host",
-  message: "requests for this host aren't answered here; HOSTS names those that are",
-} as const;
 const READS = ["GET", "HEAD"];
 const PUBLISHES = ["POST", "DELETE"];
 

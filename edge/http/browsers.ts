@@ -6,7 +6,7 @@
  * is told apart by its `Host`. On a platform that routes by name no other Host gets here.
  */
 import { ROUTES } from "../../shared/protocol/version.ts";
-import type { CredentialRules } from "../access/credentials.ts";
+import { type CredentialRules, pageAllowed } from "../access/credentials.ts";
 
 export interface BrowserSettings {
   /** "on": the edge listens on a loopback address, and answers as such. */
@@ -62,6 +62,13 @@ export function unlistedAllowed(request: Request, settings: BrowserSettings): bo
   return isLoopback(new URL(origin).hostname) || origin === new URL(request.url).origin;
 }
 
+/** Whether a page is answered; what is no page's always is. */
+export function mayAsk(request: Request, rules: CredentialRules, settings: BrowserSettings): boolean {
+  return (
+    pageAllowed(request, rules) && (rules.webOrigins !== undefined || unlistedAllowed(request, settings))
+  );
+}
+
 /**
  * Whether any page may read an answer (CORS). What lives under `/$/` is for the edge's own, and for those that are listed; but the
  * client says the same to everybody, and is for them all (H16), and so are endpoints, several in one stream, too (E7).
@@ -71,3 +78,12 @@ export function isForAnyPage(path: string, { webOrigins }: CredentialRules): boo
 }
 
 const FOR_ALL: readonly string[] = [ROUTES.client, ROUTES.connect];
+
+export const OTHER_PAGE = {
+  code: "forbidden_origin",
+  message: "pages of this origin aren't answered here",
+} as const;
+export const WRONG_HOST = {
+  code: "wrong_host",
+  message: "requests for this host aren't answered here; HOSTS names those that are",
+} as const;

@@ -1,35 +1,26 @@
 /**
- * Endpoints over HTTP and WebSocket: A3–A5, H1–H7, S1 and V1 of PROTOCOL.md. A GET is one question through the
- * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
+ * Endpoints over HTTP: A3–A5 and H1–H6 of PROTOCOL.md. A GET is one question through the shard. Subscribes are in
+ * subscribe-route.ts.
  */
 import { base64Path, parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
-import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
-import { OCCUPANCY, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
-import type { Identified, Known } from "../access/access.ts";
-import { type Asker, type Decision, mayPublish, mayRead } from "../access/decision.ts";
+import { ROUTES } from "../../shared/protocol/version.ts";
+import { type Asker, type Decision, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
-import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "../answers.ts";
+import { errorResponse, refusedToken } from "../answers.ts";
 import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import { oldestOf } from "../oldest.ts";
-import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
+import { encodePrincipal, type Principal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AnswerBudget } from "./answer-budget.ts";
-import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import type { Aged, LatestCache } from "./latest-cache.ts";
-import { clientOf, openWhereRoom } from "./opening.ts";
-import { quotaWait } from "./quotas.ts";
-import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { isBehind, type Reuse, withAge } from "./reuse.ts";
-import { senderOf } from "./sender.ts";
 import { type Handing, hasRoom } from "./unread.ts";
-import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** To a request for what is no endpoint, or none for its sender. */
 export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: URL): Response {
@@ -123,82 +114,6 @@ let budget: AnswerBudget | undefined;
 export function handingOf(env: Env, keepAlive: KeepAlive): Handing {
   budget ??= new AnswerBudget(connectionLimits(env).unsentBytes / 2);
   return { budget, now: () => clock.now(), keepAlive, until: clock.now() + TIME_LIMITS.answerRoomMs };
-}
-
-/** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
-export async function upgradeRoute(
-  request: Request,
-  env: Env,
-  identify: () => Promise<Identified | ({ readonly ok: false } & Refusal)>,
-): Promise<Response> {
-  // Only a GET can become one.
-  if (request.method !== "GET") return badUpgrade();
-  try {
-    const identified = await identify();
-    const sender = senderOf(request, identified.ok ? identified.known.principal : PUBLIC, env);
-    const url = new URL(request.url);
-    const isReplay = url.searchParams.has("from");
-    const seconds = await quotaWait(env, sender, "subscribe", ...(isReplay ? ["replay" as const] : []));
-    if (seconds > 0) {
-      const refusal = { code: "rate_limited", message: tooMuchMessage(seconds) } as const;
-      return refuseUpgrade(request, SUBSCRIBER_PROTOCOL, refusal);
-    }
-    const answer = identified.ok ? await subscribe(request, url, env, identified.known) : identified;
-    return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
-  } catch (error) {
-    logProblem("a subscribe", error);
-    const refusal = { code: "internal", message: "something went wrong here; try again" } as const;
-    return refuseUpgrade(request, SUBSCRIBER_PROTOCOL, refusal);
-  }
-}
-
-async function subscribe(request: Request, url: URL, env: Env, known: Known): Promise<Response | Refusal> {
-  const { principal } = known;
-  if (url.pathname === ROUTES.connect) return connect(request, env, known);
-  const target = targetOf(url, known);
-  if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
-  if (target.kind === "refused") {
-    const { code, message } = target;
-    return code === "not_found"
-      ? { code: "bad_upgrade", message: "no WebSocket is served here" }
-      : { code, message };
-  }
-  const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
-  if (protocol === "none")
-    return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
-  const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
-  if (from !== undefined && "code" in from) return from;
-  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
-  // What everybody may is known where the socket is.
-  const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
-  const answer = await openWhereRoom(
-    env,
-    target.path,
-    clientOf(request, principal, env),
-    from,
-    protocol,
-    principal,
-    {
-      publishes,
-      occupancy,
-    },
-  );
-  return answer.status === 101 ? answer : refusalOf(answer);
-}
-
-/** Where a subscribe begins. For the oldest (S16) the source is asked, as for a GET; from there it is a resume like any other. */
-export async function startOf(
-  from: string | null,
-  path: string,
-  env: Env,
-  principal: Principal,
-): Promise<Position | Refusal | undefined> {
-  if (from === null) return undefined;
-  const position = parsePosition(from);
-  if (position !== undefined) return position;
-  if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
-  const oldest = await oldestOf(env, path, principal);
-  return "code" in oldest ? refusal(oldest.code, oldest.message) : oldest;
 }
 
 export type Target =

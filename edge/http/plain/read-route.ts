@@ -2,6 +2,7 @@
  * GETs of an endpoint in their forms: its latest record (H1), as it is or when it changes (H13), what followed a position
  * (H12), or all that follows as events (E1).
  */
+
 import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
 import { tagsIn } from "../../../shared/protocol/entity-tags.ts";
 import { decodeTrusted } from "../../../shared/protocol/frame.ts";
@@ -16,12 +17,13 @@ import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
 import { shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
-import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";
+import { elsewhere, handingOf, latestOf, targetOf } from "../endpoint-route.ts";
 import { latestResponse } from "../latest.ts";
 import type { LatestCache } from "../latest-cache.ts";
 import { occupancyOf } from "../occupancy.ts";
 import { clientOf } from "../opening.ts";
 import { reuseOf } from "../reuse.ts";
+import { startOf } from "../subscribe-route.ts";
 import { isNamed } from "../tags.ts";
 import { eventStream, startsFrom, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";

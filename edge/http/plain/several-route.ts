@@ -1,4 +1,5 @@
 /** Several endpoints as one event stream: `GET /$/connect?sub=PATH&sub=PATH`, E7 and E8 of PROTOCOL.md. */
+
 import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { OLDEST, type Position } from "../../../shared/protocol/position.ts";
@@ -9,9 +10,9 @@ import type { Env } from "../../env.ts";
 import { requireStreams } from "../../exposed.ts";
 import { judgePath } from "../../relay/right.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
-import { startOf } from "../endpoint-route.ts";
 import { clientOf } from "../opening.ts";
 import type { Refusal } from "../refusal.ts";
+import { startOf } from "../subscribe-route.ts";
 import { eventStream, type Streamed, startsFrom } from "./event-stream.ts";
 import { parsePlaces } from "./event-text.ts";
 import { refused } from "./read-route.ts";

@@ -74,6 +74,8 @@ export const TIME_LIMITS = {
   objectDialSpreadMs: 1_000,
   /** Objects that attach so soon after one another are noted together. */
   notesMs: 5,
+  /** Between two times that this is done. */
+  notesApartMs: 50,
   /** For the first shard to tell another one what was revoked, which that waits for when it begins (A9). */
   shardLearnMs: 3_000,
   /** For origins to bring a revocation to all edges (D4). */

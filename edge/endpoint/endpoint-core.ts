@@ -239,8 +239,7 @@ export class EndpointCore {
   linkMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     if (!this.#fromShard.message(socket, message)) return;
-    this.#settle();
-    this.#link.save();
+    this.#settle(true);
   }
 
   linkClosed(socket: HibernatingPeer, code: number): void {
@@ -320,12 +319,16 @@ export class EndpointCore {
     this.#settle();
   }
 
-  /** What follows from an event: who takes nothing, whether a link is needed, what to say on it. */
-  #settle(): void {
+  /**
+   * What follows from an event: who takes nothing, whether a link is needed, what to say on it. `hasLearnt`: what stands on the
+   * link has changed.
+   */
+  #settle(hasLearnt = false): void {
     for (const socket of this.#pacer.wait(this.#state.full())) this.#close(socket, "slow_consumer");
     if (this.#link.isThere) {
       const spoke = this.#state.speak();
-      if (this.#link.wakeAt(this.#tokens.next) || spoke || this.#tokens.hasChanged) this.#link.save();
+      const isLater = this.#link.wakeAt(this.#tokens.next);
+      if (isLater || spoke || this.#tokens.hasChanged || hasLearnt) this.#link.save();
     } else if (this.subscribers > 0) this.#link.seek("now");
     else this.#link.rest();
   }

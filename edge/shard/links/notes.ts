@@ -6,6 +6,8 @@ import type { ObjectIdentity } from "../../object-identity.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 
 export interface NotesPorts {
+  /** Milliseconds; they never go back. */
+  now(): number;
   after(ms: number, run: () => void): () => void;
   /** Throws if the rows can't be written. */
   write(objects: readonly ObjectIdentity[]): void;
@@ -14,12 +16,15 @@ export interface NotesPorts {
 
 /** Nobody waits for it: an object is dialled meanwhile. */
 const BATCH_MS = TIME_LIMITS.notesMs;
+/** Between two batches: while many come, each write holds up what is sent to all of them. */
+const APART_MS = TIME_LIMITS.notesApartMs;
 
 export class Notes {
   readonly #ports: NotesPorts;
   /** What has no row yet. */
   readonly #due = new Set<ObjectIdentity>();
   #writing: Promise<void> | undefined;
+  #wroteAt = Number.NEGATIVE_INFINITY;
 
   constructor(ports: NotesPorts) {
     this.#ports = ports;
@@ -37,11 +42,13 @@ export class Notes {
   written(): Promise<void> {
     if (this.#due.size === 0) return Promise.resolve();
     this.#writing ??= new Promise((resolve, reject) => {
-      this.#ports.after(BATCH_MS, () => {
+      const ports = this.#ports;
+      ports.after(Math.max(BATCH_MS, this.#wroteAt + APART_MS - ports.now()), () => {
         this.#writing = undefined;
         try {
           this.#ports.write([...this.#due]);
           this.#due.clear();
+          this.#wroteAt = ports.now();
           resolve();
         } catch (error) {
           reject(error);

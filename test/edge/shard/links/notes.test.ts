@@ -11,6 +11,7 @@ function start() {
   const erased: string[] = [];
   const disk = { isFull: false };
   const notes = new Notes({
+    now: () => clock.now(),
     after: (ms, run) => clock.after(ms, run),
     write: (all) => {
       if (disk.isFull) throw new Error("disk full");
@@ -49,6 +50,20 @@ describe("what is noted about the same time", () => {
     expect(writes).toEqual([["b"]]);
     expect(erased).toEqual(["b"]);
   });
+});
+
+test("while many come they are written some times in a second, and the first of them at once", async () => {
+  const { clock, writes, notes } = start();
+  for (let i = 0; i < 100; i++) {
+    notes.note(noted(`${i}`));
+    void notes.written();
+    clock.pass(2);
+  }
+  clock.pass(1_000);
+
+  expect(writes.flat()).toHaveLength(100);
+  expect(writes[0]).toHaveLength(3);
+  expect(writes).toHaveLength(5);
 });
 
 test("where nothing is due, nobody waits and nothing is written", async () => {

@@ -1,6 +1,7 @@
 /** Requests and answers that the runtime on Node makes without Node's own: whoever has one can't tell. */
 import { describe, expect, test } from "vitest";
 import { WebSocketPair } from "../../edge/runtime/node/sockets/web-socket.ts";
+import { copyOfHeaders, leanHeaders } from "../../edge/runtime/node/web/headers.ts";
 import { Request } from "../../edge/runtime/node/web/request.ts";
 import { Response } from "../../edge/runtime/node/web/response.ts";
 
@@ -33,6 +34,54 @@ describe("a request without a body", () => {
   test("is wrong where Node's is", () => {
     expect(() => new Request("nowhere")).toThrow(TypeError);
     expect(() => new Request("http://a", { headers: { "a b": "1" } })).toThrow(TypeError);
+  });
+});
+
+describe("headers as they came", () => {
+  const came = () => leanHeaders(["Host", "a", "X-One", "1", "x-one", "2"]);
+
+  test("have what Node's have", () => {
+    const own = new Headers(came());
+
+    expect([...came()]).toEqual([
+      ["host", "a"],
+      ["x-one", "1, 2"],
+    ]);
+    for (const name of ["HOST", "x-One", "missing"])
+      expect([came().get(name), came().has(name)]).toEqual([own.get(name), own.has(name)]);
+    expect(came()).toBeInstanceOf(Headers);
+    expect(() => came().get("a b")).toThrow(TypeError);
+  });
+
+  test("can be changed, and a copy of them doesn't change with them", () => {
+    const headers = came();
+    const before = copyOfHeaders(headers);
+    headers.delete("Host");
+    headers.append("X-One", "3");
+    const after = copyOfHeaders(headers);
+    headers.set("X-One", "4");
+
+    expect([headers.has("Host"), headers.get("X-One")]).toEqual([false, "4"]);
+    expect([before.get("Host"), before.get("X-One")]).toEqual(["a", "1, 2"]);
+    expect([after.get("Host"), after.get("X-One")]).toEqual([null, "1, 2, 3"]);
+  });
+
+  test.each([
+    { A: " 1 " },
+    { A: "1", a: "2" },
+    [
+      ["A", "1"],
+      ["A", "2"],
+    ] as [string, string][],
+    new Map([["A", "1"]]) as unknown as Headers,
+    new Headers({ A: "1" }),
+    {},
+  ])("are made of what Node's are made of, %#", (init) => {
+    expect([...copyOfHeaders(init)]).toEqual([...new Headers(init)]);
+  });
+
+  test.each([{ "a b": "1" }, { A: "1\n2" }, { A: "€" }])("are wrong where Node's are, %#", (init) => {
+    expect(() => copyOfHeaders(init)).toThrow(TypeError);
   });
 });
 

@@ -104,7 +104,7 @@ export class Namespace {
 
   /** What goes along, and what comes back, is a copy. */
   async #call(id: ObjectId, method: string, args: unknown[]): Promise<unknown> {
-    const given = structuredClone(args);
+    const given = copyOf(args);
     const result = await this.#ask(id, async (instance) => {
       try {
         return await methodOf(instance, method).apply(instance, given);
@@ -112,8 +112,17 @@ export class Namespace {
         throw remote(error);
       }
     });
-    return structuredClone(result);
+    return isPrimitive(result) ? result : structuredClone(result);
   }
+}
+
+function copyOf(args: readonly unknown[]): unknown[] {
+  return args.every(isPrimitive) ? [...args] : structuredClone([...args]);
+}
+
+/** Nothing that could be shared, or can't be copied. */
+function isPrimitive(value: unknown): boolean {
+  return value === null || ["undefined", "boolean", "number", "string"].includes(typeof value);
 }
 
 refuse(Namespace.prototype, "DurableObjectNamespace", [

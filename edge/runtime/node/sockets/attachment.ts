@@ -45,8 +45,8 @@ function mostBytes(value: unknown, seen: object[]): number {
 }
 
 function mostOfArray(array: readonly unknown[], seen: object[]): number {
-  // Neither holes nor fields beside its members.
-  if (Object.keys(array).length !== array.length) return Number.POSITIVE_INFINITY;
+  // Fields beside its members; a hole is undefined, which JSON has not.
+  if (Object.keys(array).length > array.length) return Number.POSITIVE_INFINITY;
   let bytes = FORM_BYTES;
   for (const member of array) bytes += mostBytes(member, seen);
   return bytes;
@@ -55,7 +55,7 @@ function mostOfArray(array: readonly unknown[], seen: object[]): number {
 function mostOfObject(object: object, seen: object[]): number {
   if (Object.getPrototypeOf(object) !== Object.prototype) return Number.POSITIVE_INFINITY;
   let bytes = FORM_BYTES;
-  for (const [name, member] of Object.entries(object))
-    bytes += FORM_BYTES + 2 * name.length + mostBytes(member, seen);
+  for (const name in object)
+    bytes += FORM_BYTES + 2 * name.length + mostBytes(object[name as keyof typeof object], seen);
   return bytes;
 }

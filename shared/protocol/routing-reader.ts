@@ -12,12 +12,14 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 /** That many digits fit a number exactly. */
 const MAX_DIGITS = 15;
+/** Made once: of each link there are two readers. */
+const NOT_READ = encoder.encode("");
 
 export class RoutingReader {
   #endpoint = "";
   #epoch = "";
   /** How the last frame began, up to its offset. */
-  #beginning = encoder.encode("");
+  #beginning = NOT_READ;
 
   /** As `routingOf`. */
   read(frame: Frame): Routing | undefined {

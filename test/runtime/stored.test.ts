@@ -99,8 +99,10 @@ async function clientOf(stub: Stub) {
   if (other === undefined) throw new Error("no other end");
   other.wire = new Network(socket, Buffer.alloc(0), other);
   let heard = "";
+  // Whole frames, and short ones: what leaves together may come in one piece.
   client.on("data", (chunk: Buffer) => {
-    heard += chunk.subarray(2).toString();
+    for (let at = 0; at < chunk.length; at += 2 + (chunk[at + 1] ?? 0))
+      heard += chunk.toString("utf8", at + 2, at + 2 + (chunk[at + 1] ?? 0));
   });
   const say = (text: string) =>
     client.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]));

@@ -10,6 +10,7 @@ import { OCCUPANCY } from "../shared/protocol/version.ts";
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
+import { queryOf } from "./query.ts";
 import { roomCount, roomOf } from "./relay/rooms.ts";
 
 /** Longer names aren't known to the object itself. */
@@ -124,7 +125,6 @@ const LINK = "/link";
 /** In the query of a subscribe. */
 const SURE = "sure";
 const PUBLISHES = "publish";
-const NO_QUERY = new URLSearchParams();
 
 /** What else a subscribe may be. */
 export interface SubscribeMore {
@@ -260,8 +260,7 @@ function readSubscribe(
 ): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
   const path = pathAfter(SUBSCRIBE, url);
   if (path === undefined) return undefined;
-  // Nearly always there is none.
-  const query = url.search === "" ? NO_QUERY : url.searchParams;
+  const query = queryOf(url);
   const from = query.get("from");
   return {
     kind: "subscribe",

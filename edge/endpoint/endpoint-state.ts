@@ -138,7 +138,6 @@ export class EndpointState<S extends Peer> {
     const subscriber = this.#subscribers.wait(socket, id, from, now, isCurious);
     const mustWait = this.#ports.isHeld(socket) || this.#ports.pace.isFull(socket, "waiting");
     if (mustWait || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
-    if (this.awaits(socket)) this.keep(socket);
   }
 
   /** Whether a socket's verdict is due. */

@@ -134,10 +134,7 @@ export class Subscribers<S extends Peer> {
     return waitMs > 0;
   }
 
-  /**
-   * A subscribe: the socket waits for its verdict, whatever it was before. That is for the caller to keep, if it isn't served
-   * at once: most are.
-   */
+  /** A subscribe: the socket waits for its verdict, whatever it was before. */
   wait(
     socket: S,
     id: number,
@@ -146,7 +143,7 @@ export class Subscribers<S extends Peer> {
     occupancy?: true,
   ): WaitingSubscriber<S> {
     const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)), occupancy };
-    this.#enter(waiting);
+    this.#change(waiting);
     return waiting;
   }
 
@@ -304,11 +301,6 @@ export class Subscribers<S extends Peer> {
   }
 
   #change(subscriber: Subscriber<S>): void {
-    this.#enter(subscriber);
-    this.#ports.keep(subscriber.socket, factsOf(subscriber));
-  }
-
-  #enter(subscriber: Subscriber<S>): void {
     const { socket, subscription } = subscriber;
     const before = this.#all.get(socket)?.subscription.kind;
     const wasLive = before === "live";
@@ -316,6 +308,7 @@ export class Subscribers<S extends Peer> {
     if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before))
       this.#hasNewlyCurious = true;
     this.#put(subscriber);
+    this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;
     if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
   }

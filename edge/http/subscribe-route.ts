@@ -12,6 +12,7 @@ import type { Env } from "../env.ts";
 import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import { type Principal, PUBLIC } from "../principal.ts";
+import { queryOf } from "../query.ts";
 import { hostAllowed, mayAsk, OTHER_PAGE, WRONG_HOST } from "./browsers.ts";
 import { connect } from "./connect-route.ts";
 import { targetOf } from "./endpoint-route.ts";
@@ -39,7 +40,7 @@ export async function subscribeRoute(
       ? await door.identify(request.headers, true, keepAlive)
       : ({ ok: false, ...OTHER_PAGE } as const);
     const sender = senderOf(request, identified.ok ? identified.known.principal : PUBLIC, env);
-    const isReplay = url.searchParams.has("from");
+    const isReplay = queryOf(url).has("from");
     const seconds = await quotaWait(env, sender, "subscribe", ...(isReplay ? ["replay" as const] : []));
     if (seconds > 0) {
       const refusal = { code: "rate_limited", message: tooMuchMessage(seconds) } as const;
@@ -74,9 +75,10 @@ async function subscribe(
   const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
   if (protocol === "none")
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
-  const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
+  const query = queryOf(url);
+  const from = await startOf(query.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
-  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
+  const occupancy = query.has(OCCUPANCY) || undefined;
   // What everybody may is known where the socket is.
   const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
   const client = { region: regionOfClient(request), sender };

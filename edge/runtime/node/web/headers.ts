@@ -62,15 +62,25 @@ function pairsOf(headers: Headers): Pairs | undefined {
 
 /** Of one that comes several times all, with commas between. */
 function valueIn(pairs: Pairs, name: string): string | null {
-  // It says what is wrong.
-  if (!NAME.test(name)) return new Headers().get(name);
-  const wanted = name.toLowerCase();
+  const wanted = ASKED.get(name) ?? asked(name);
   let value: string | null = null;
   for (let i = 0; i + 1 < pairs.length; i += 2) {
     const found = pairs[i] ?? "";
-    if (found.length !== wanted.length || found.toLowerCase() !== wanted) continue;
+    if (found.length !== wanted.length || (found !== name && found.toLowerCase() !== wanted)) continue;
     const one = pairs[i + 1] ?? "";
     value = value === null ? one : `${value}, ${one}`;
   }
   return value;
+}
+
+/** Names that are asked for, in lower case: all but a few stand in the code of the edge. */
+const ASKED = new Map<string, string>();
+const MOST_ASKED = 256;
+
+function asked(name: string): string {
+  // It says what is wrong.
+  if (!NAME.test(name)) new Headers().get(name);
+  const lower = name.toLowerCase();
+  if (ASKED.size < MOST_ASKED) ASKED.set(name, lower);
+  return lower;
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { requireAlive } from "../holder.ts";
-import type { End, Hibernating, Incoming, Taker } from "../sockets/end.ts";
+import type { End, Incoming, Taker } from "../sockets/end.ts";
 import { WebSocket, type WebSocketRequestResponsePair } from "../sockets/web-socket.ts";
 import type { ObjectId } from "./id.ts";
 import { type Instance, Life } from "./life.ts";
@@ -16,6 +16,14 @@ export interface ObjectClass {
   readonly construct: new (state: ObjectState, env: unknown) => Instance;
   /** Where its objects store; undefined if they don't. */
   readonly folder: string | undefined;
+}
+
+/** What there is of a socket that hibernates, also when it has closed. */
+interface Hibernating {
+  readonly tags: readonly string[];
+  /** As the present life holds it. */
+  socket: WebSocket | undefined;
+  pingedAt: Date | null;
 }
 
 const MOST_SOCKETS = 32_768;
@@ -221,7 +229,8 @@ export class Actor implements Taker {
   }
 
   #acceptedOf(socket: WebSocket): Hibernating {
-    const accepted = WebSocket.endOf(socket).hibernating;
+    // Nobody else sets it.
+    const accepted = WebSocket.endOf(socket).hibernating as Hibernating | undefined;
     if (accepted === undefined)
       throw new Error("only a WebSocket that was accepted by acceptWebSocket() has that");
     return accepted;

@@ -5,7 +5,6 @@
 import { deliverLater } from "../turn.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Outgoing } from "./frame.ts";
-import type { WebSocket } from "./web-socket.ts";
 
 export type Incoming = string | ArrayBuffer;
 
@@ -38,14 +37,6 @@ export interface Taker {
   faulty(end: End, error: Error): void;
 }
 
-/** What there is of a socket that hibernates, also when it has closed. */
-export interface Hibernating {
-  readonly tags: readonly string[];
-  /** As the present life of its object holds it. */
-  socket: WebSocket | undefined;
-  pingedAt: Date | null;
-}
-
 type Come =
   | { readonly kind: "text"; readonly bytes: Buffer }
   | { readonly kind: "bytes"; readonly bytes: ArrayBuffer }
@@ -62,7 +53,8 @@ export class End {
   wire: Wire;
   /** What outlives the memory of its object. */
   attachment: Attachment | undefined;
-  hibernating: Hibernating | undefined;
+  /** What its object keeps of it, also when it has closed. */
+  hibernating: unknown;
   #taker: Taker | undefined;
   #come: Come[] = [];
   #waiting = 0;

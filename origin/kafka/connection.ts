@@ -33,6 +33,7 @@ export class BrokerConnection {
   readonly #connectMs: number;
   /** Aborts when the connection is closed. */
   readonly #closing = new AbortController();
+  #isClosed = false;
   /** What rejects the requests that aren't answered yet. */
   readonly #unanswered = new Set<(why: Error) => void>();
   #kafkajs: Kafkajs | undefined;
@@ -72,7 +73,7 @@ export class BrokerConnection {
 
   /** Once closed, by either side, it stays so. */
   get closed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#isClosed;
   }
 
   /** How long the broker wants to be left alone; nothing is sent meanwhile. */
@@ -116,22 +117,29 @@ export class BrokerConnection {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#unanswered.add(reject);
-    const sent = this.#requests === 0 ? this.#send(request) : this.#last.then(() => this.#send(request));
-    this.#requests++;
-    this.#last = sent.then(
-      (answer) => {
-        this.#requests--;
-        this.#unanswered.delete(reject);
-        resolve(answer);
-      },
-      (error) => {
-        this.#requests--;
-        if (!(error instanceof UnsupportedError)) return this.#fail(error);
-        // It wasn't sent, which is no reason to end what others use.
-        this.#unanswered.delete(reject);
-        reject(error);
-      },
-    );
+    const answered = (answer: T) => {
+      this.#requests--;
+      this.#unanswered.delete(reject);
+      resolve(answer);
+    };
+    const failed = (error: unknown) => {
+      this.#requests--;
+      if (!(error instanceof UnsupportedError))
+        return this.#fail(error instanceof Error ? error : new Error(String(error)));
+      // It wasn't sent, which is no reason to end what others use.
+      this.#unanswered.delete(reject);
+      reject(error);
+    };
+    const isFirst = this.#requests++ === 0;
+    const ready = isFirst ? this.#ready : undefined;
+    // As nearly always: then it goes at once, and nothing is waited for but its answer.
+    if (ready !== undefined && !this.#mustWait(ready)) this.#exchange(ready, request, answered, failed);
+    else {
+      const go = () => this.#whenReady().then((now) => this.#exchange(now, request, answered, failed), failed);
+      if (isFirst) void go();
+      else this.#last.then(go, go);
+    }
+    this.#last = promise;
     return promise;
   }
 
@@ -147,6 +155,7 @@ export class BrokerConnection {
 
   #end(why: Error, failure: Error | undefined): void {
     if (this.closed) return;
+    this.#isClosed = true;
     this.#closing.abort(why);
     this.#listening.close();
     this.#kafkajs?.end(why);
@@ -201,10 +210,17 @@ export class BrokerConnection {
     });
   }
 
-  async #send<T>(request: Request<T>): Promise<T> {
-    const { kafkajs, connection, versions } = this.#ready ?? (await this.#opened);
-    const { name, silenceMs = SILENCE_MS } = request;
-    const version = chosenVersion(name, versions, request.versions);
+  /** Whether the broker wants to be left alone, or to be told again who asks. */
+  #mustWait({ connection }: Ready): boolean {
+    return this.quietMs > 0 || this.#throttle.isDeaf || this.#mustAuthenticate(connection);
+  }
+
+  #mustAuthenticate(connection: Opened["connection"]): boolean {
+    return this.#settings.sasl !== undefined && !connection.isAuthenticated();
+  }
+
+  async #whenReady(): Promise<Ready> {
+    const ready = this.#ready ?? (await this.#opened);
     // A broker that throttles has answered already, and won't listen meanwhile.
     // Timers cut off parts of a millisecond, and may come too soon by as much.
     while (this.quietMs > 0)
@@ -212,18 +228,39 @@ export class BrokerConnection {
     if (this.#throttle.isDeaf) this.close(new OtherWayError("the broker throttles this connection for long"));
     this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.
-    if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
+    if (this.#mustAuthenticate(ready.connection))
       await this.#unlessSilent(this.#connectMs, async () => {
         const { sasl } = await this.#credentials();
-        await Object.assign(connection, { sasl }).authenticate();
+        await Object.assign(ready.connection, { sasl }).authenticate();
       });
-    this.#listening.begin(silenceMs, (heard) => request.giveUp?.(heard, kafkajs.bytesWanted) === true);
-    const bytes = await kafkajs.exchange(connection, request, version);
-    this.#listening.end();
-    this.#turn.answered();
-    const { throttleMs, answer } = answerOf(request, version, bytes);
-    this.#throttle.told(performance.now(), throttleMs);
-    return answer;
+    return ready;
+  }
+
+  /** Calls one of the two, once; neither if the connection ends before. */
+  #exchange<T>(
+    { kafkajs, connection, versions }: Ready,
+    request: Request<T>,
+    answered: (answer: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const { name, silenceMs = SILENCE_MS } = request;
+    try {
+      const version = chosenVersion(name, versions, request.versions);
+      this.#listening.begin(silenceMs, (heard) => request.giveUp?.(heard, kafkajs.bytesWanted) === true);
+      kafkajs.exchange(connection, request, version, (bytes) => {
+        this.#listening.end();
+        this.#turn.answered();
+        try {
+          const { throttleMs, answer } = answerOf(request, version, bytes);
+          this.#throttle.told(performance.now(), throttleMs);
+          answered(answer);
+        } catch (error) {
+          failed(error);
+        }
+      });
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** What takes its time because of the broker: the connection is closed if that falls silent. */

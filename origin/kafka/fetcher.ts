@@ -8,67 +8,19 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
+import { Ask, type Asker, type Mood, nameOf, type Wanted } from "./ask.ts";
 import { OtherWayError, TooSlowError } from "./broken-off.ts";
 import { BrokerLine } from "./broker-line.ts";
 import type { BrokerConnection } from "./connection.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
-import { telling } from "./patience.ts";
-import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
+import { tellUntil } from "./patience.ts";
+import { type Fetched, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
 /** How long a broker holds a request while another is held, too. */
 const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
 /** While nothing else is to be told, that more or less is held back is told no sooner than this. */
 const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
-
-/**
- * - `first`: is to be answered at once, even with nothing.
- * - `flowing`: was answered with records just now.
- * - `idle`: was answered with none.
- */
-export type Mood = "first" | "flowing" | "idle";
-
-/** Wants one answer. */
-class Ask {
-  readonly from: FetchFrom;
-  /** Of the partition. */
-  readonly name: string;
-  readonly askedAt = performance.now();
-  /** How much was held back when it was told last. */
-  readonly knownHeld: number;
-  mood: Mood;
-  /** Nobody waits any more. */
-  over = false;
-  readonly alive: () => void;
-  readonly answer: Promise<Fetched>;
-  /** Those that wait for the end of the same read. */
-  readonly #waiting: Set<Ask>;
-  readonly #resolve: (fetched: Fetched) => void;
-  readonly #reject: (error: unknown) => void;
-
-  constructor(from: FetchFrom, mood: Mood, knownHeld: number, alive: () => void, waiting: Set<Ask>) {
-    this.from = from;
-    this.name = nameOf(from);
-    this.mood = mood;
-    this.knownHeld = knownHeld;
-    this.alive = alive;
-    const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-    this.answer = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#waiting = waiting.add(this);
-  }
-
-  resolve(fetched: Fetched): void {
-    this.#waiting.delete(this);
-    this.#resolve(fetched);
-  }
-
-  reject(error: unknown): void {
-    this.#waiting.delete(this);
-    this.#reject(error);
-  }
-}
 
 interface Lane {
   connection: BrokerConnection | undefined;
@@ -96,20 +48,13 @@ export class Fetcher {
 
   /**
    * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
-   * one, or if not as much is held back as is known. Rejects when the signal aborts, and if the broker can't be
-   * reached.
-   * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
+   * one, or if not as much is held back as is known. It is one that the asker didn't take. Rejects when the signal aborts, and
+   * if the broker can't be reached.
    */
-  fetch(
-    from: FetchFrom,
-    mood: Mood,
-    knownHeld: number,
-    signal: AbortSignal,
-    alive: () => void,
-  ): Promise<Fetched> {
+  fetch(wanted: Wanted, asker: Asker, signal: AbortSignal): Promise<Fetched> {
     if (this.#closed) return Promise.reject(new Error("the source is closed"));
     if (signal.aborted) return Promise.reject(signal.reason);
-    const ask = new Ask(from, mood, knownHeld, alive, this.#waitingUntil(signal));
+    const ask = new Ask(wanted, asker, this.#waitingUntil(signal));
     this.#asks.add(ask);
     this.#schedule();
     return ask.answer;
@@ -152,8 +97,12 @@ export class Fetcher {
 
   /** Most partitions have nothing most of the time: their reads sleep through that. */
   #again(ask: Ask, mood: Mood = "idle"): void {
+    ask.remains(mood);
+    this.#wants(ask);
+  }
+
+  #wants(ask: Ask): void {
     if (ask.over) return;
-    ask.mood = mood;
     if (this.#closed) ask.reject(new Error("the source is closed"));
     else this.#asks.add(ask);
   }
@@ -195,13 +144,14 @@ export class Fetcher {
       for (const ask of [...ordered, ...this.#asks]) ask.alive();
     };
     const { bounds } = this.#line;
+    const isOver = tellUntil(() => connection.signs, alive);
     try {
       const request = fetchRequest(
         ordered.map(({ from }) => from),
         { waitMs, ...bounds, giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes) },
       );
       const askedAt = performance.now();
-      const answers = await telling(connection.send(request), () => connection.signs, alive);
+      const answers = await connection.send(request);
       this.#line.answered(connection.heard);
       if (answers.length > 0 && answers.every(isNothing))
         this.#holding.answeredNothing(answers.length, waitMs, performance.now() - askedAt);
@@ -210,8 +160,9 @@ export class Fetcher {
       for (const [i, ask] of ordered.entries()) {
         const fetched = answerOf(ask, i);
         const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
-        if (fetched !== undefined && isNews(fetched)) ask.resolve(isShared ? fetched : withOwnBytes(fetched));
-        else if (fetched !== undefined) {
+        if (fetched !== undefined && isNews(fetched)) {
+          if (ask.answered(fetched, isShared)) this.#wants(ask);
+        } else if (fetched !== undefined) {
           // Compaction may have left nothing before the end: that there is nothing is an answer, too.
           ask.alive();
           this.#again(ask);
@@ -223,6 +174,7 @@ export class Fetcher {
     } catch (error) {
       this.#end(ordered, connection, error instanceof Error ? error : new Error(String(error)));
     } finally {
+      isOver();
       lane.waitMs = undefined;
       this.#schedule();
     }
@@ -246,9 +198,6 @@ const newLanes = (): readonly [Lane, Lane] => [
   { connection: undefined, waitMs: undefined },
   { connection: undefined, waitMs: undefined },
 ];
-
-/** Of two topics that had one name, one after the other, too: a broker that is told names can't tell them apart. */
-const nameOf = ({ topic, partition }: { topic: string; partition: number }) => `${topic}/${partition}`;
 
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;
@@ -289,6 +238,3 @@ function isShareable(answers: readonly Fetched[]): boolean {
   for (const { records } of answers) bytes += records.length;
   return answers.length === 1 || bytes <= SHARED_BYTES;
 }
-
-/** A slow reader must not keep in memory what others were answered with. */
-const withOwnBytes = (fetched: Fetched): Fetched => ({ ...fetched, records: Buffer.from(fetched.records) });

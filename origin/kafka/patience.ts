@@ -103,15 +103,21 @@ function look(): void {
   }
 }
 
-/** Calls `alive` now and then while the promise hasn't settled and there are signs of life. */
-export async function telling<T>(promise: Promise<T>, signs: () => number, alive: () => void): Promise<T> {
+/** Calls `alive` now and then while there are signs of life, until what is returned is called. */
+export function tellUntil(signs: () => number, alive: () => void): () => void {
   const one: Waiting = { signs, alive, before: signs() };
   waiting.add(one);
   looking ??= setInterval(look, SIGN_MS).unref();
+  return () => waiting.delete(one);
+}
+
+/** The same until the promise settles. */
+export async function telling<T>(promise: Promise<T>, signs: () => number, alive: () => void): Promise<T> {
+  const over = tellUntil(signs, alive);
   try {
     return await promise;
   } finally {
-    waiting.delete(one);
+    over();
   }
 }
 

@@ -1,7 +1,8 @@
 /** Fetching from a broker that throttles, falls silent or ends its connections: every fetch is answered, or fails. */
 import { test } from "vitest";
+import type { Mood } from "../../../origin/kafka/ask.ts";
 import { BrokerConnection } from "../../../origin/kafka/connection.ts";
-import { Fetcher, type Mood } from "../../../origin/kafka/fetcher.ts";
+import { Fetcher } from "../../../origin/kafka/fetcher.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
 import type { Fetched } from "../../../origin/kafka/requests.ts";
 import { range } from "../../support/contract-records.ts";
@@ -46,7 +47,7 @@ class World {
 
   readonly fetch = (partition: number, mood: Mood = "flowing"): Promise<Fetched> => {
     const from = { topic: "t", topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
-    return this.fetcher.fetch(from, mood, 0, never, () => this.signs++);
+    return this.fetcher.fetch({ from, mood, knownHeld: 0 }, { alive: () => this.signs++ }, never);
   };
 
   /** Answers once with each of these, and then with the last. */
@@ -271,7 +272,8 @@ test.concurrent.for(range(1, 6))(
       for (const _ of range(0, 20)) {
         const stop = new AbortController();
         const mood = (["first", "flowing", "idle"] as const)[below(3)] ?? "idle";
-        const fetching = fetcher.fetch(from, mood, 0, stop.signal, () => {});
+        const wanted = { from, mood, knownHeld: 0 };
+        const fetching = fetcher.fetch(wanted, { alive: () => {} }, stop.signal);
         if (below(3) === 0) setTimeout(() => stop.abort("aborted"), below(8));
         if (below(40) === 0) fetcher.renew();
         if (below(40) === 0) fetcher.dropIdle();

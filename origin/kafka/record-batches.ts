@@ -3,7 +3,7 @@
  * log's own marks, in parts small enough to be handled at once.
  */
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
-import { type BatchHeader, batches, checkBatch, isMark, isOld, isTransactional } from "./batch-headers.ts";
+import { type BatchHeader, batchAt, checkBatch, isMark, isOld, isTransactional } from "./batch-headers.ts";
 import { CODEC_MASK, decompress } from "./compression.ts";
 import { messageIn } from "./message-sets.ts";
 import {
@@ -41,7 +41,7 @@ export function* stepsOf(
   const parts = new Parts(from);
   let last: BatchHeader | undefined;
   try {
-    for (const batch of batches(answer)) {
+    for (let batch = batchAt(answer, 0); batch !== undefined; batch = batchAt(answer, batch.to)) {
       last = batch;
       checkBatch(batch, answer);
       if (isAborted(batch, answer)) parts.drop(batch.firstOffset, batch.lastOffset);

@@ -1,5 +1,5 @@
 /** What one partition's reader wants of a broker, and what becomes of that. */
-import type { Fetched, FetchFrom } from "./requests.ts";
+import type { Fetched, FetchFrom } from "./fetch-request.ts";
 
 /**
  * - `first`: is to be answered at once, even with nothing.

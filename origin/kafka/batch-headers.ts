@@ -55,7 +55,8 @@ export interface BatchHeader {
 export function wholeTo(answer: Buffer, from: Reached): Reached {
   let next = from;
   for (let batch = batchAt(answer, 0); batch !== undefined; batch = batchAt(answer, batch.to))
-    if (batch.lastOffset >= next.offset) next = { offset: batch.lastOffset + 1, leaderEpoch: batch.leaderEpoch };
+    if (batch.lastOffset >= next.offset)
+      next = { offset: batch.lastOffset + 1, leaderEpoch: batch.leaderEpoch };
   return next;
 }
 

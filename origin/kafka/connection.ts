@@ -135,7 +135,8 @@ export class BrokerConnection {
     // As nearly always: then it goes at once, and nothing is waited for but its answer.
     if (ready !== undefined && !this.#mustWait(ready)) this.#exchange(ready, request, answered, failed);
     else {
-      const go = () => this.#whenReady().then((now) => this.#exchange(now, request, answered, failed), failed);
+      const go = () =>
+        this.#whenReady().then((now) => this.#exchange(now, request, answered, failed), failed);
       if (isFirst) void go();
       else this.#last.then(go, go);
     }

@@ -5,12 +5,13 @@ import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
 import type { Mood, Wanted } from "./ask.ts";
 import { isOlder, type Reached, UNKNOWN_EPOCH, wantedBytes, wholeTo } from "./batch-headers.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Fetched } from "./fetch-request.ts";
 import { type Fetcher, heldBackIn } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import { PartReader } from "./part-reader.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
-import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
+import { KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { epochIn, ownIdOf } from "./topic-epoch.ts";
 import { WireError } from "./wire.ts";
 
@@ -259,10 +260,7 @@ export class FetchLoop {
   #check(fetched: Fetched, at: Reached, { leaderEpoch }: Place): void {
     const { topic, partition } = this.#request;
     if (fetched.diverging || this.#decoding(() => isOlder(fetched.records, at, leaderEpoch)))
-      throw new SourceError(
-        "truncated",
-        `what was read before ${at.offset} is no longer what the log holds`,
-      );
+      throw new SourceError("truncated", `what was read before ${at.offset} is no longer what the log holds`);
     if (fetched.error === KAFKA_ERROR.none) return;
     if (fetched.error === KAFKA_ERROR.offsetOutOfRange)
       throw new SourceError("offset_out_of_range", `${topic}/${partition} does not hold ${at.offset}`);

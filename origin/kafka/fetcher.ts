@@ -12,10 +12,13 @@ import { Ask, type Asker, type Mood, nameOf, type Wanted } from "./ask.ts";
 import { OtherWayError, TooSlowError } from "./broken-off.ts";
 import { BrokerLine } from "./broker-line.ts";
 import type { BrokerConnection } from "./connection.ts";
+import { type Fetched, fetchRequest } from "./fetch-request.ts";
+import { FetchSession } from "./fetch-session.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
 import { tellUntil } from "./patience.ts";
-import { type Fetched, fetchRequest, KAFKA_ERROR } from "./requests.ts";
+import type { Request } from "./request.ts";
+import { KAFKA_ERROR } from "./requests.ts";
 
 /** How long a broker holds a request while another is held, too. */
 const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
@@ -24,6 +27,8 @@ const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
 interface Lane {
   connection: BrokerConnection | undefined;
+  /** What the broker keeps of what is asked for on it; over another connection, too. */
+  readonly session: FetchSession;
   /** For how long its present request may be held; undefined when it has none. */
   waitMs: number | undefined;
 }
@@ -128,55 +133,82 @@ export class Fetcher {
     for (const ask of asks) this.#asks.delete(ask);
     const alone = others === undefined && this.#asks.size === 0;
     const first = asks.some(({ mood }) => mood === "first");
-    void this.#poll(lane, asks, first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS);
+    void this.#poll(
+      lane,
+      idleFirst(asks),
+      first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS,
+    );
     if (this.#asks.size > 0) this.#schedule();
   }
 
   /** Never rejects. */
   async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
     lane.waitMs = waitMs;
-    // A partition that got nothing comes first: a broker gives a record larger than the bounds only to the first that it finds.
-    const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
-    const { connection } = lane;
+    const { connection, session } = lane;
     const alive = () => {
       // Those in the queue wait for this lane, too.
-      for (const ask of [...ordered, ...this.#asks]) ask.alive();
+      for (const ask of [...asks, ...this.#asks]) ask.alive();
     };
-    const { bounds } = this.#line;
     const isOver = tellUntil(() => connection.signs, alive);
     try {
-      const request = fetchRequest(
-        ordered.map(({ from }) => from),
-        { waitMs, ...bounds, giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes) },
-      );
       const askedAt = performance.now();
-      const answers = await connection.send(request);
+      const answers = await connection.send(this.#request(asks, waitMs, session));
       this.#line.answered(connection.heard);
-      if (answers.length > 0 && answers.every(isNothing))
-        this.#holding.answeredNothing(answers.length, waitMs, performance.now() - askedAt);
-      const answerOf = answersOf(answers);
-      const isShared = isShareable(answers);
-      for (const [i, ask] of ordered.entries()) {
-        const fetched = answerOf(ask, i);
-        const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
-        if (fetched !== undefined && isNews(fetched)) {
-          if (ask.answered(fetched, isShared)) this.#wants(ask);
-        } else if (fetched !== undefined) {
-          // Compaction may have left nothing before the end: that there is nothing is an answer, too.
-          ask.alive();
-          this.#again(ask);
-        }
-        // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
-        else if (answers.length === 0 && connection.isThrottled) this.#again(ask, ask.mood);
-        else ask.reject(new Error("the broker's answer leaves out a partition"));
-      }
+      if (session.wasRefused) for (const ask of asks) this.#again(ask, ask.mood);
+      else this.#answer(asks, answers, lane, { waitMs, tookMs: performance.now() - askedAt });
     } catch (error) {
-      this.#end(ordered, connection, error instanceof Error ? error : new Error(String(error)));
+      session.failed();
+      this.#end(asks, connection, error instanceof Error ? error : new Error(String(error)));
     } finally {
       isOver();
       lane.waitMs = undefined;
       this.#schedule();
+    }
+  }
+
+  #request(asks: readonly Ask[], waitMs: number, session: FetchSession): Request<readonly Fetched[]> {
+    const { bounds } = this.#line;
+    return fetchRequest(
+      asks.map(({ from }) => from),
+      {
+        ...bounds,
+        waitMs,
+        giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes),
+        session: {
+          request: (maxBytes, byId) => session.request(asks, maxBytes, byId),
+          answered: (id, error) => session.answered(id, error),
+        },
+      },
+    );
+  }
+
+  #answer(
+    asks: readonly Ask[],
+    answers: readonly Fetched[],
+    { connection, session }: Lane,
+    { waitMs, tookMs }: { readonly waitMs: number; readonly tookMs: number },
+  ): void {
+    // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
+    if (answers.length === 0 && connection?.isThrottled === true) {
+      for (const ask of asks) this.#again(ask, ask.mood);
+      return;
+    }
+    if (answers.every(isNothing)) this.#holding.answeredNothing(asks.length, waitMs, tookMs);
+    const answerOf = answersOf(answers);
+    const isShared = isShareable(answers);
+    for (const [i, ask] of asks.entries()) {
+      const answer = answerOf(ask, i);
+      if (answer !== undefined) session.learn(ask.name, answer);
+      const fetched = answer ?? session.unchanged(ask.name);
+      if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
+      else if (ask.mood === "first" || !isNothing(fetched) || isHeldNews(fetched, ask)) {
+        if (ask.answered(fetched, isShared)) this.#wants(ask);
+      } else {
+        // Compaction may have left nothing before the end: that there is nothing is an answer, too.
+        ask.alive();
+        this.#again(ask);
+      }
     }
   }
 
@@ -194,10 +226,8 @@ export class Fetcher {
   }
 }
 
-const newLanes = (): readonly [Lane, Lane] => [
-  { connection: undefined, waitMs: undefined },
-  { connection: undefined, waitMs: undefined },
-];
+const newLane = (): Lane => ({ connection: undefined, session: new FetchSession(), waitMs: undefined });
+const newLanes = (): readonly [Lane, Lane] => [newLane(), newLane()];
 
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;
@@ -219,7 +249,14 @@ function onePerPartition(asks: Iterable<Ask>): Ask[] {
   return [...chosen.values()];
 }
 
-/** What answers an ask, which was the i-th of the request: a broker mostly keeps their order. */
+/** A partition that got nothing comes first: a broker gives a record larger than the bounds only to the first that it finds. */
+function idleFirst(asks: readonly Ask[]): readonly Ask[] {
+  const isFlowing = ({ mood }: Ask) => mood === "flowing";
+  if (!asks.some(isFlowing)) return asks;
+  return [...asks.filter((ask) => !isFlowing(ask)), ...asks.filter(isFlowing)];
+}
+
+/** What answers an ask, which was the i-th of the request: a broker that names all mostly keeps their order. */
 function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetched | undefined {
   let byName: Map<string, Fetched> | undefined;
   return ({ from, name }, i) => {

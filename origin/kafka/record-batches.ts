@@ -5,6 +5,7 @@
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
 import { type BatchHeader, batchAt, checkBatch, isMark, isOld, isTransactional } from "./batch-headers.ts";
 import { CODEC_MASK, decompress } from "./compression.ts";
+import type { AbortedTransaction } from "./fetch-request.ts";
 import { messageIn } from "./message-sets.ts";
 import {
   atOnce,
@@ -15,7 +16,6 @@ import {
   type Unpacking,
 } from "./packed.ts";
 import { type Part, Parts } from "./parts.ts";
-import type { AbortedTransaction } from "./requests.ts";
 import { type Long, sumOf, timeOf, WireError, WireReader } from "./wire.ts";
 
 /** Bytes of a record's length, at most. */

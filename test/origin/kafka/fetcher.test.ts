@@ -2,9 +2,9 @@
 import { test } from "vitest";
 import type { Mood } from "../../../origin/kafka/ask.ts";
 import { BrokerConnection } from "../../../origin/kafka/connection.ts";
+import type { Fetched } from "../../../origin/kafka/fetch-request.ts";
 import { Fetcher } from "../../../origin/kafka/fetcher.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
-import type { Fetched } from "../../../origin/kafka/requests.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { recordBatch } from "../../support/record-batch.ts";

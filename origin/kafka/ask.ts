@@ -35,13 +35,15 @@ export class Ask {
   readonly #asker: Asker;
   #wanted: Wanted;
   #mood: Mood;
-  #askedAt = performance.now();
+  #askedAt: number;
   /** Those that wait for the end of the same read. */
   readonly #waiting: Set<Ask>;
   readonly #resolve: (fetched: Fetched) => void;
   readonly #reject: (error: unknown) => void;
 
-  constructor(wanted: Wanted, asker: Asker, waiting: Set<Ask>) {
+  /** @param now Milliseconds, of a clock that only goes forward. */
+  constructor(wanted: Wanted, asker: Asker, waiting: Set<Ask>, now: number) {
+    this.#askedAt = now;
     this.name = nameOf(wanted.from);
     this.#wanted = wanted;
     this.#mood = wanted.mood;
@@ -80,7 +82,7 @@ export class Ask {
   }
 
   /** @param isKept Whether the answer may be kept as it is. Returns whether it wants more. */
-  answered(fetched: Fetched, isKept: boolean): boolean {
+  answered(fetched: Fetched, isKept: boolean, now: number): boolean {
     const next = isKept ? this.#asker.take?.(fetched) : undefined;
     if (next === undefined) {
       this.#waiting.delete(this);
@@ -89,7 +91,7 @@ export class Ask {
     }
     this.#wanted = next;
     this.#mood = next.mood;
-    this.#askedAt = performance.now();
+    this.#askedAt = now;
     return true;
   }
 

@@ -25,6 +25,9 @@ const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
 const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
 const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
+/** What sockets are read into, each at once, and copied from. */
+const READ_INTO = Buffer.allocUnsafeSlow(64 * 1024);
+
 export class BrokerConnection {
   readonly #settings: KafkaSettings;
   readonly #address: Address;
@@ -35,7 +38,7 @@ export class BrokerConnection {
   readonly #closing = new AbortController();
   #isClosed = false;
   /** What rejects the requests that aren't answered yet. */
-  readonly #unanswered = new Set<(why: Error) => void>();
+  #unanswered: ((why: Error) => void)[] = [];
   #kafkajs: Kafkajs | undefined;
   /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
   #tcp: Socket | undefined;
@@ -78,7 +81,7 @@ export class BrokerConnection {
 
   /** How long the broker wants to be left alone; nothing is sent meanwhile. */
   get quietMs(): number {
-    return this.closed ? 0 : this.#throttle.leftMs(performance.now());
+    return this.closed || !this.#throttle.wasOn ? 0 : this.#throttle.leftMs(performance.now());
   }
 
   /** Whether the broker said with its last answer that it wants to be left alone. */
@@ -95,9 +98,9 @@ export class BrokerConnection {
   versions(): Promise<Versions> {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Versions>();
-    this.#unanswered.add(reject);
+    this.#unanswered.push(reject);
     this.#opened.then(({ versions }) => {
-      this.#unanswered.delete(reject);
+      this.#settled(reject);
       resolve(versions);
     }, reject);
     return promise;
@@ -116,10 +119,10 @@ export class BrokerConnection {
   send<T>(request: Request<T>): Promise<T> {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#unanswered.add(reject);
+    this.#unanswered.push(reject);
     const answered = (answer: T) => {
       this.#requests--;
-      this.#unanswered.delete(reject);
+      this.#settled(reject);
       resolve(answer);
     };
     const failed = (error: unknown) => {
@@ -127,7 +130,7 @@ export class BrokerConnection {
       if (!(error instanceof UnsupportedError))
         return this.#fail(error instanceof Error ? error : new Error(String(error)));
       // It wasn't sent, which is no reason to end what others use.
-      this.#unanswered.delete(reject);
+      this.#settled(reject);
       reject(error);
     };
     const isFirst = this.#requests++ === 0;
@@ -136,7 +139,7 @@ export class BrokerConnection {
     if (ready !== undefined && !this.#mustWait(ready)) this.#exchange(ready, request, answered, failed);
     else {
       const go = () =>
-        this.#whenReady().then((now) => this.#exchange(now, request, answered, failed), failed);
+        this.#whenReady().then((opened) => this.#exchange(opened, request, answered, failed), failed);
       if (isFirst) void go();
       else this.#last.then(go, go);
     }
@@ -163,7 +166,13 @@ export class BrokerConnection {
     this.#tcp?.destroy();
     this.#turn.ended(failure);
     for (const reject of this.#unanswered) reject(why);
-    this.#unanswered.clear();
+    this.#unanswered = [];
+  }
+
+  /** There are never more than a few. */
+  #settled(reject: (why: Error) => void): void {
+    const at = this.#unanswered.indexOf(reject);
+    if (at >= 0) this.#unanswered.splice(at, 1);
   }
 
   async #open(): Promise<Ready> {
@@ -171,7 +180,8 @@ export class BrokerConnection {
     this.#closing.signal.throwIfAborted();
     const silenceMs = this.#settings.limits?.connectMs ?? this.#turn.silenceMs;
     const opened = await this.#unlessSilent(silenceMs, async () => {
-      const kafkajs = this.#newKafkajs(await this.#dial(), await this.#credentials());
+      const credentials = await this.#credentials();
+      const kafkajs = this.#newKafkajs(await this.#dial(credentials.tls === undefined), credentials);
       this.#kafkajs = kafkajs;
       return { kafkajs, ...(await kafkajs.connect()) };
     });
@@ -184,8 +194,14 @@ export class BrokerConnection {
     return opened;
   }
 
-  async #dial(): Promise<Socket> {
-    const tcp = connectTcp(this.#address);
+  async #dial(isPlain: boolean): Promise<Socket> {
+    // As an event of its own, without the buffer and the queue that a stream makes for each of them.
+    const callback = (length: number, bytes: Uint8Array): boolean => {
+      tcp.emit("data", Buffer.from(bytes.subarray(0, length)));
+      return true;
+    };
+    const onread = isPlain ? { buffer: READ_INTO, callback } : undefined;
+    const tcp = connectTcp({ ...this.#address, ...(onread && { onread }) });
     this.#tcp = tcp;
     tcp.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
     tcp.on("error", (error) => this.#fail(error));
@@ -253,7 +269,7 @@ export class BrokerConnection {
         this.#turn.answered();
         try {
           const { throttleMs, answer } = answerOf(request, version, bytes);
-          this.#throttle.told(performance.now(), throttleMs);
+          if (throttleMs > 0 || this.#throttle.isOn) this.#throttle.told(performance.now(), throttleMs);
           answered(answer);
         } catch (error) {
           failed(error);

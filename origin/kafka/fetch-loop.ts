@@ -41,6 +41,7 @@ interface Handing {
   readonly parts: PartReader;
   /** What became of what was waited for. */
   came: { readonly part: Part | undefined } | undefined;
+  /** That isn't asked for: it was waited for, or there is nothing more. */
   hasTurn: boolean;
   /** Its last part was handed on. */
   isLast: boolean;
@@ -195,6 +196,7 @@ export class FetchLoop {
       handing.came = undefined;
       if (this.#isOver) return undefined;
       handing.isLast = part === undefined;
+      handing.hasTurn = part !== undefined && part.nextOffset >= next.offset;
       if (handing.isLast && !this.#due) return undefined;
       this.#due = false;
       const nextOffset = part?.nextOffset ?? this.#at.offset;
@@ -312,6 +314,9 @@ export class FetchLoop {
 function batchOf(part: Part, fetched: Fetched): Batch {
   const heldBack = heldBackIn(fetched);
   const endOffset = Math.max(fetched.lastStableOffset, part.nextOffset);
+  const { records, nextOffset, wholeFrom } = part;
+  // As nearly all are.
+  if (wholeFrom === undefined && heldBack === 0) return { records, nextOffset, endOffset };
   return { ...part, endOffset, ...(heldBack > 0 && { heldBack }) };
 }
 

@@ -120,13 +120,13 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       const isRefused = version >= SESSIONS && bounds.session?.answered(session, error) === true;
       if (error !== KAFKA_ERROR.none && !isRefused)
         throw new Error(`a fetch was answered with Kafka's error ${error}`);
-      const topics = reader.array(() => {
+      const answer: Fetched[] = [];
+      for (let topics = reader.arrayLength(); topics > 0; topics--) {
         const topic = version >= BY_ID.Fetch ? topicOf(reader.uuid()) : (reader.string() ?? "");
-        const fetched = reader.array(() => fetchedPartition(reader, topic));
+        for (let left = reader.arrayLength(); left > 0; left--) answer.push(fetchedPartition(reader, topic));
         reader.tags();
-        return fetched;
-      });
-      return { throttleMs, answer: topics.flat() };
+      }
+      return { throttleMs, answer };
     },
   };
 }
@@ -148,20 +148,20 @@ function topicsById(from: readonly FetchFrom[]): (id: Buffer) => string {
   };
 }
 
-function topicOf(writer: ApiWriter, { topic, topicId }: FetchFrom): void {
+function writeTopic(writer: ApiWriter, { topic, topicId }: FetchFrom): void {
   if (writer.version >= BY_ID.Fetch) writer.uuid(topicId ?? NO_ID);
   else writer.string(topic);
 }
 
 function forget(writer: ApiWriter, one: FetchFrom): void {
-  topicOf(writer, one);
+  writeTopic(writer, one);
   writer.arrayOf(1).int32(one.partition).tags();
 }
 
 function fetchFrom(writer: ApiWriter, one: FetchFrom, maxBytes: number): void {
   const { version } = writer;
   const { partition, offset, leaderEpoch, lastEpoch, leastBytes = 0 } = one;
-  topicOf(writer, one);
+  writeTopic(writer, one);
   writer.arrayOf(1).int32(partition);
   if (version >= 9) writer.int32(leaderEpoch);
   writer.int64(offset);
@@ -181,15 +181,25 @@ function fetchedPartition(reader: ApiReader, topic: string): Fetched {
   const highWatermark = reader.int64();
   const stable = reader.int64();
   if (version >= 5) reader.skip(8); // where the log starts
-  const aborted = reader.array(() => {
-    const transaction = { producerId: reader.long(), firstOffset: reader.int64() };
-    reader.tags();
-    return transaction;
-  });
+  const aborted = abortedIn(reader);
   if (version >= 11) reader.int32(); // preferred replica
   const records = reader.bytesField() ?? NOTHING;
   const diverging = reader.tags().includes(DIVERGING_EPOCH);
   // A log without transactions need not say where they would hold back what follows.
   const lastStableOffset = stable < 0 ? highWatermark : stable;
   return { topic, partition, error, diverging, highWatermark, lastStableOffset, aborted, records };
+}
+
+const NONE_ABORTED: readonly AbortedTransaction[] = [];
+
+function abortedIn(reader: ApiReader): readonly AbortedTransaction[] {
+  let left = reader.arrayLength();
+  // As nearly always.
+  if (left <= 0) return NONE_ABORTED;
+  const aborted: AbortedTransaction[] = [];
+  for (; left > 0; left--) {
+    aborted.push({ producerId: reader.long(), firstOffset: reader.int64() });
+    reader.tags();
+  }
+  return aborted;
 }

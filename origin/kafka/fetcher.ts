@@ -16,7 +16,7 @@ import { type Fetched, fetchRequest } from "./fetch-request.ts";
 import { FetchSession } from "./fetch-session.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
-import { tellUntil } from "./patience.ts";
+import { Waiting } from "./patience.ts";
 import type { Request } from "./request.ts";
 import { KAFKA_ERROR } from "./requests.ts";
 
@@ -27,6 +27,10 @@ const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
 interface Lane {
   connection: BrokerConnection | undefined;
+  /** Those that are asked for on it. */
+  asks: readonly Ask[];
+  /** For the answer to its present request, if it has one. */
+  readonly waiting: Waiting;
   /** What the broker keeps of what is asked for on it; over another connection, too. */
   readonly session: FetchSession;
   /** For how long its present request may be held; undefined when it has none. */
@@ -36,7 +40,7 @@ interface Lane {
 export class Fetcher {
   readonly #connect: () => BrokerConnection;
   readonly #failed: (error: Error) => void;
-  #lanes: readonly [Lane, Lane] = newLanes();
+  #lanes: readonly [Lane, Lane] = this.#newLanes();
   readonly #asks = new Set<Ask>();
   /** Those that wait, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
@@ -59,7 +63,7 @@ export class Fetcher {
   fetch(wanted: Wanted, asker: Asker, signal: AbortSignal): Promise<Fetched> {
     if (this.#closed) return Promise.reject(new Error("the source is closed"));
     if (signal.aborted) return Promise.reject(signal.reason);
-    const ask = new Ask(wanted, asker, this.#waitingUntil(signal));
+    const ask = new Ask(wanted, asker, this.#waitingUntil(signal), performance.now());
     this.#asks.add(ask);
     this.#schedule();
     return ask.answer;
@@ -73,7 +77,7 @@ export class Fetcher {
   /** Nothing that was under way is trusted any more: it fails, and what is asked for next goes another way. */
   renew(): void {
     const before = this.#lanes;
-    this.#lanes = newLanes();
+    this.#lanes = this.#newLanes();
     for (const { connection } of before) connection?.close();
   }
 
@@ -82,6 +86,23 @@ export class Fetcher {
     for (const { connection } of this.#lanes) connection?.close();
     for (const ask of this.#asks) ask.reject(new Error("the source is closed"));
     this.#asks.clear();
+  }
+
+  #newLanes(): readonly [Lane, Lane] {
+    return [this.#newLane(), this.#newLane()];
+  }
+
+  #newLane(): Lane {
+    const waiting = new Waiting(
+      () => lane.connection?.signs ?? 0,
+      () => {
+        // Those in the queue wait for this lane, too.
+        for (const ask of [...lane.asks, ...this.#asks]) ask.alive();
+      },
+    );
+    const session = new FetchSession();
+    const lane: Lane = { connection: undefined, asks: [], waiting, session, waitMs: undefined };
+    return lane;
   }
 
   #waitingUntil(signal: AbortSignal): Set<Ask> {
@@ -145,23 +166,21 @@ export class Fetcher {
   async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
     lane.waitMs = waitMs;
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
-    const { connection, session } = lane;
-    const alive = () => {
-      // Those in the queue wait for this lane, too.
-      for (const ask of [...asks, ...this.#asks]) ask.alive();
-    };
-    const isOver = tellUntil(() => connection.signs, alive);
+    const { connection, session, waiting } = lane;
+    lane.asks = asks;
+    waiting.begin();
     try {
       const askedAt = performance.now();
       const answers = await connection.send(this.#request(asks, waitMs, session));
       this.#line.answered(connection.heard);
       if (session.wasRefused) for (const ask of asks) this.#again(ask, ask.mood);
-      else this.#answer(asks, answers, lane, { waitMs, tookMs: performance.now() - askedAt });
+      else this.#answer(asks, answers, lane, { waitMs, askedAt });
     } catch (error) {
       session.failed();
       this.#end(asks, connection, error instanceof Error ? error : new Error(String(error)));
     } finally {
-      isOver();
+      waiting.end();
+      lane.asks = [];
       lane.waitMs = undefined;
       this.#schedule();
     }
@@ -187,23 +206,25 @@ export class Fetcher {
     asks: readonly Ask[],
     answers: readonly Fetched[],
     { connection, session }: Lane,
-    { waitMs, tookMs }: { readonly waitMs: number; readonly tookMs: number },
+    { waitMs, askedAt }: { readonly waitMs: number; readonly askedAt: number },
   ): void {
     // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
     if (answers.length === 0 && connection?.isThrottled === true) {
       for (const ask of asks) this.#again(ask, ask.mood);
       return;
     }
-    if (answers.every(isNothing)) this.#holding.answeredNothing(asks.length, waitMs, tookMs);
+    const now = performance.now();
+    if (answers.every(isNothing)) this.#holding.answeredNothing(asks.length, waitMs, now - askedAt);
     const answerOf = answersOf(answers);
     const isShared = isShareable(answers);
-    for (const [i, ask] of asks.entries()) {
-      const answer = answerOf(ask, i);
+    let i = 0;
+    for (const ask of asks) {
+      const answer = answerOf(ask, i++);
       if (answer !== undefined) session.learn(ask.name, answer);
       const fetched = answer ?? session.unchanged(ask.name);
       if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
-      else if (ask.mood === "first" || !isNothing(fetched) || isHeldNews(fetched, ask)) {
-        if (ask.answered(fetched, isShared)) this.#wants(ask);
+      else if (ask.mood === "first" || !isNothing(fetched) || isHeldNews(fetched, ask, now)) {
+        if (ask.answered(fetched, isShared, now)) this.#wants(ask);
       } else {
         // Compaction may have left nothing before the end: that there is nothing is an answer, too.
         ask.alive();
@@ -226,9 +247,6 @@ export class Fetcher {
   }
 }
 
-const newLane = (): Lane => ({ connection: undefined, session: new FetchSession(), waitMs: undefined });
-const newLanes = (): readonly [Lane, Lane] => [newLane(), newLane()];
-
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;
 
@@ -236,8 +254,8 @@ const isNothing = ({ error, diverging, records }: Fetched) =>
 export const heldBackIn = ({ highWatermark, lastStableOffset }: Fetched) =>
   Math.max(0, highWatermark - lastStableOffset);
 
-const isHeldNews = (fetched: Fetched, { knownHeld, askedAt }: Ask) =>
-  heldBackIn(fetched) !== knownHeld && performance.now() - askedAt >= HELD_NEWS_MS;
+const isHeldNews = (fetched: Fetched, { knownHeld, askedAt }: Ask, now: number) =>
+  heldBackIn(fetched) !== knownHeld && now - askedAt >= HELD_NEWS_MS;
 
 /** A request names a partition once: of two reads of one, the other goes with the next request. */
 function onePerPartition(asks: Iterable<Ask>): Ask[] {

@@ -108,7 +108,7 @@ export class UplinkConnection implements ShardPort {
   }
 
   soon(run: () => void): void {
-    departures.add(run, this.#sentAt + this.#options.timing.batchMs - performance.now());
+    departures.add(run, this.#sentAt + this.#options.timing.batchMs);
   }
 
   wake(): void {

@@ -11,16 +11,16 @@ export class Departures {
 
   /**
    * Runs it once.
-   * @param waitMs After so many milliseconds, or sooner; in this turn of the loop if none are left: what one answer of the log
-   * brings of several partitions comes within one.
+   * @param at By when, in milliseconds of the monotonic clock, or sooner; in this turn of the loop if that is over: what one answer
+   * of the log brings of several partitions comes within one.
    */
-  add(run: () => void, waitMs: number): void {
+  add(run: () => void, at: number): void {
+    const waitMs = at - performance.now();
     if (waitMs <= 0) {
       if (this.#due.push(run) === 1) setImmediate(() => this.#leave());
       return;
     }
     this.#waiting.push(run);
-    const at = performance.now() + waitMs;
     if (at >= this.#at) return;
     clearTimeout(this.#timer);
     this.#at = at;

@@ -197,7 +197,10 @@ export class BrokerConnection {
   async #dial(isPlain: boolean): Promise<Socket> {
     // As an event of its own, without the buffer and the queue that a stream makes for each of them.
     const callback = (length: number, bytes: Uint8Array): boolean => {
-      tcp.emit("data", Buffer.from(bytes.subarray(0, length)));
+      // Not of Node's pool: a record that is kept would keep what else lies there.
+      const came = Buffer.allocUnsafeSlow(length);
+      came.set(length === bytes.length ? bytes : bytes.subarray(0, length));
+      tcp.emit("data", came);
       return true;
     };
     const onread = isPlain ? { buffer: READ_INTO, callback } : undefined;

@@ -169,8 +169,16 @@ export class FetchLoop {
     this.#heldBack = heldBack;
     const unpacking = { memory: this.#ports.memory, signal: this.#signal };
     const parts = new PartReader(records, this.#at.offset, aborted, unpacking);
-    const nothing = { came: undefined, wait: undefined, failure: undefined };
-    return { fetched, next, parts, hasTurn: false, isLast: false, ...nothing };
+    return {
+      fetched,
+      next,
+      parts,
+      came: undefined,
+      hasTurn: false,
+      isLast: false,
+      wait: undefined,
+      failure: undefined,
+    };
   }
 
   /** Hands on what it can at once; returns what is to be waited for before it is called again, if it is. */

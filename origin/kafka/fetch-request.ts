@@ -2,7 +2,7 @@
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { ApiReader } from "./api-reader.ts";
 import type { ApiWriter } from "./api-writer.ts";
-import { BY_ID } from "./apis.ts";
+import { BY_ID, type Bounds } from "./apis.ts";
 import type { Request } from "./request.ts";
 import { CONSUMER, KAFKA_ERROR, NO_ID, READ_COMMITTED } from "./requests.ts";
 import type { Long } from "./wire.ts";
@@ -84,13 +84,9 @@ const NONE: readonly FetchFrom[] = [];
 /** Names a partition of a topic once: brokers that are told names can't tell two topics of one name apart. */
 export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): Request<readonly Fetched[]> {
   const topicOf = topicsById(from);
-  const versions = {
-    ...(from.some(({ topicId }) => topicId === undefined) && { atMost: BY_ID.Fetch - 1 }),
-    ...(bounds.byIdOnly && { atLeast: BY_ID.Fetch }),
-  };
   return {
     name: "Fetch",
-    versions,
+    versions: boundsOf(from, bounds.byIdOnly === true),
     silenceMs: bounds.waitMs + (bounds.silenceMs ?? FETCH_SILENCE_MS),
     ...(bounds.giveUp && { giveUp: bounds.giveUp }),
     encode: (writer) => {
@@ -129,6 +125,16 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       return { throttleMs, answer };
     },
   };
+}
+
+const ANY: Bounds = {};
+const BY_NAME: Bounds = { atMost: BY_ID.Fetch - 1 };
+const BY_ID_ONLY: Bounds = { atLeast: BY_ID.Fetch };
+
+function boundsOf(from: readonly FetchFrom[], byIdOnly: boolean): Bounds {
+  const hasNoId = from.some(({ topicId }) => topicId === undefined);
+  if (!hasNoId) return byIdOnly ? BY_ID_ONLY : ANY;
+  return byIdOnly ? { ...BY_NAME, ...BY_ID_ONLY } : BY_NAME;
 }
 
 /** Which topic has an id, asked in the order of an answer: mostly that of the request, and the same again. */

@@ -2,7 +2,7 @@
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { ApiReader } from "./api-reader.ts";
 import type { ApiWriter } from "./api-writer.ts";
-import { BY_ID, type Bounds } from "./apis.ts";
+import { type Bounds, BY_ID } from "./apis.ts";
 import type { Request } from "./request.ts";
 import { CONSUMER, KAFKA_ERROR, NO_ID, READ_COMMITTED } from "./requests.ts";
 import type { Long } from "./wire.ts";

@@ -95,17 +95,20 @@ test("of a broker without room for a session all is asked each time", () => {
   expect(session.unchanged("t/0")).toBeUndefined();
 });
 
-test.each([70, 71, 106])("a session that the broker refuses with %i ends, and the next request begins one", (error) => {
-  const session = opened();
-  session.request([wants(0), wants(1)], MAX_BYTES, true);
+test.each([70, 71, 106])(
+  "a session that the broker refuses with %i ends, and the next request begins one",
+  (error) => {
+    const session = opened();
+    session.request([wants(0), wants(1)], MAX_BYTES, true);
 
-  expect(session.answered(0, error)).toBe(true);
+    expect(session.answered(0, error)).toBe(true);
 
-  expect(session.wasRefused).toBe(true);
-  const next = session.request([wants(0), wants(1)], MAX_BYTES, true);
-  expect(session.wasRefused).toBe(false);
-  expect([next.epoch, partitions(next.named)]).toEqual([0, [0, 1]]);
-});
+    expect(session.wasRefused).toBe(true);
+    const next = session.request([wants(0), wants(1)], MAX_BYTES, true);
+    expect(session.wasRefused).toBe(false);
+    expect([next.epoch, partitions(next.named)]).toEqual([0, [0, 1]]);
+  },
+);
 
 test("other errors of an answer, and errors outside of sessions, aren't the session's", () => {
   const session = opened();

@@ -12,7 +12,10 @@ afterEach(() => {
 function world() {
   const departures = new Departures();
   const left: string[] = [];
-  return { left, add: (name: string, waitMs: number) => departures.add(() => left.push(name), performance.now() + waitMs) };
+  return {
+    left,
+    add: (name: string, waitMs: number) => departures.add(() => left.push(name), performance.now() + waitMs),
+  };
 }
 
 test("what may leave at once does so in this turn of the loop, all of it by one wake", () => {

@@ -37,7 +37,7 @@ const WAITING_AT_ONCE = 8;
 const PURE_KAFKA = [
   ..."apis batch-headers broker-line compression config crc32c dial-gate dial-policy fence".split(" "),
   ..."hearing holding lanes memory packed produced-batch producing publishable".split(" "),
-  ..."answer-bytes listening record-batches throttle topic-config".split(" "),
+  ..."answer-bytes fetch-session listening record-batches throttle topic-config".split(" "),
 ];
 
 /** The same of the edge, beside those in folders. */

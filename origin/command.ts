@@ -8,6 +8,7 @@ import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSink } from "./embedded/sink.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
+import { endByHangup, whenHungUp } from "./hangup.ts";
 import { IndexError, isDamage } from "./index/error.ts";
 import { withRenewal } from "./kafka/credentials.ts";
 import { createLog, type EventName, hiding, type Log } from "./operate/log.ts";
@@ -110,11 +111,11 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
   let { edges } = config;
-  if (config.edgesChange)
-    process.on("SIGHUP", async () => {
-      edges = await asFileHasThem(config);
-      origin?.changeEdges(edges);
-    });
+  const rereadEdges = async () => {
+    edges = await asFileHasThem(config);
+    origin?.changeEdges(edges);
+  };
+  whenHungUp(config.edgesChange ? rereadEdges : endByHangup);
   const listener = await openOperatorPort(config, meter, log, () => origin?.status());
   const { source, openSink, close } = await openLog(config, log);
   let rebuiltAt = Number.NEGATIVE_INFINITY;

@@ -4,6 +4,7 @@
  */
 import { enableCompileCache } from "node:module";
 import { compileCache } from "../shared/node/installation.ts";
+import "./hangup.ts";
 
 enableCompileCache(compileCache);
 // Threads don't inherit it, but look there.

@@ -24,7 +24,7 @@ import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
 import { isChecked, type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
 import type { Replays } from "./replays.ts";
-import type { Replica, Span } from "./replica.ts";
+import type { ReadUpdate, Replica, Span } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import type { Subscribers } from "./subscribers.ts";
 import type { Group, WaitingLine } from "./waiting-line.ts";
@@ -210,7 +210,7 @@ export class Asking<S extends Peer> {
     const now = this.#ports.now();
     const { horizon } = attached;
     const speaksOfHome = !attached.notHome && !attached.withoutHome;
-    const span = { position: verdict.position, to, horizon, speaksOfHome, frames };
+    const span = { position: verdict.position, to, horizon, speaksOfHome, ...read(frames) };
     const own = openId(this.#own) === id && "from" in this.#own ? this.#own : undefined;
     const group = this.#line.asked(id);
     const wasNowhere = this.#replica.position === undefined;
@@ -281,11 +281,10 @@ export class Asking<S extends Peer> {
   /** Whether every update chains. */
   #apply(span: Span, isOwn: boolean): boolean {
     const now = this.#ports.now();
-    let whole = true;
-    for (const frame of span.frames) {
-      const routing = routingOf(frame);
-      const verdict = routing === undefined ? "gap" : this.#replica.apply(frame, routing, now, span.position);
-      if (verdict === "next") this.#subscribers.queue(frame);
+    let { whole } = span;
+    for (const update of span.updates) {
+      const verdict = this.#replica.apply(update.frame, update, now, span.position);
+      if (verdict === "next") this.#subscribers.queue(update.frame);
       if (verdict === "gap") whole = false;
     }
     if (whole) this.#replica.learn(span, isOwn, now);
@@ -310,6 +309,15 @@ export class Asking<S extends Peer> {
   #tell({ members }: Group<S>): void {
     this.#subscribers.tellToWait(members.keys(), WAIT);
   }
+}
+
+function read(frames: readonly Frame[]): Pick<Span, "updates" | "whole"> {
+  const updates: ReadUpdate[] = [];
+  for (const frame of frames) {
+    const routing = routingOf(frame);
+    if (routing !== undefined) updates.push({ frame, ...routing });
+  }
+  return { updates, whole: updates.length === frames.length };
 }
 
 /**

@@ -2,9 +2,10 @@
  * How those who wait are served: S3, R1, R2 and R4. From the window where it reaches back far
  * enough, else from answers of the origin, piece by piece until the window takes over.
  */
+import type { Kept } from "../../shared/core/window.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Verdict } from "../../shared/protocol/down.ts";
-import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
 import {
   afterTaking,
   componentsOf,
@@ -90,13 +91,14 @@ export class CatchUp<S extends Peer> {
       const { from } = subscriber.subscription;
       if (from === undefined) continue;
       const isProved = isBetween(from, span) && (from.size > 0 || isOfAll);
-      const frames = isProved ? after(span.frames, from) : [];
-      if (isProved && (then === "live" || frames.length > 0)) {
-        const all = [...frames, ...(onwards ?? [])];
+      const updates = isProved ? span.updates.filter((update) => isAfter(update, from)) : [];
+      if (isProved && (then === "live" || updates.length > 0)) {
+        const following: Kept[] = [...updates, ...(onwards ?? [])];
+        const all = following.map(({ frame }) => frame);
         // On whose behalf it was asked is sent it, whatever was before: or it would be asked for again.
         const isAsker = subscriber.socket === asker;
         if (!isAsker && !isLittle(all) && this.#subscribers.mustWait(subscriber, now)) continue;
-        const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
+        const head = then === "live" ? afterTaking(from, following) : later(attached.verdict.head, from);
         this.#pass(subscriber, from, all, head, then, proofOf(attached));
         if (isAsker) this.#subscribers.wasAnswered(subscriber.socket, all);
       } else if (asked !== undefined && isLost(from, asked, attached, steady, this.#replays))
@@ -202,19 +204,4 @@ function asFarAs({ to, horizon, verdict }: Attached, position: Position): Positi
     if (!position.has(epoch) && !isAll) both.set(epoch, offset);
   }
   return both;
-}
-
-/** Where a receiver is that takes these frames. */
-function headAfter(from: Position, frames: readonly Frame[]): Position {
-  return afterTaking(
-    from,
-    frames.flatMap((frame) => routingOf(frame) ?? []),
-  );
-}
-
-function after(frames: readonly Frame[], from: Position): Frame[] {
-  return frames.filter((frame) => {
-    const routing = routingOf(frame);
-    return routing !== undefined && isAfter(routing, from);
-  });
 }

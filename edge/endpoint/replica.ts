@@ -18,6 +18,11 @@ import {
   withComponent,
 } from "../../shared/protocol/position.ts";
 
+/** An update of which the head was read. */
+export interface ReadUpdate extends Routing {
+  readonly frame: Frame;
+}
+
 /** The body of an answer to an attach: it leads from `position` to `to`. */
 export interface Span {
   readonly position: Position;
@@ -26,7 +31,10 @@ export interface Span {
   readonly horizon: Position;
   /** Whether the key's home is one of them. */
   readonly speaksOfHome: boolean;
-  readonly frames: readonly Frame[];
+  /** Read once, however many are served from them. */
+  readonly updates: readonly ReadUpdate[];
+  /** Whether all could be read. */
+  readonly whole: boolean;
 }
 
 /** What of a replica survives when its memory is lost. */
@@ -120,12 +128,12 @@ export class Replica {
 
   /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
   adopt(span: Span, now: number): void {
-    const kept = readSpan(span);
-    const window = new Window(this.#limits, floorsOf(span, kept.whole), kept.whole && span.speaksOfHome);
+    const { updates, whole } = span;
+    const window = new Window(this.#limits, floorsOf(span), whole && span.speaksOfHome);
     // Where it doesn't speak of all that it names, there may be one that it doesn't show.
-    const latest = kept.latest ?? (hasEpochsOf(span.horizon, span.to) ? "none" : undefined);
+    const latest = latestOf(span) ?? (hasEpochsOf(span.horizon, span.to) ? "none" : undefined);
     this.#known = { kind: "something", position: new Map(span.to), window, latest, due: NOTHING };
-    if (kept.whole) for (const entry of kept.entries) window.push(entry, now);
+    if (whole) for (const update of updates) window.push(update, now);
   }
 
   /**
@@ -138,12 +146,11 @@ export class Replica {
     const known = this.#known;
     if (known.kind === "nothing") return;
     const { position, window } = known;
-    const kept = readSpan(span);
-    if (kept.whole) advance(position, window, span);
-    if (kept.whole) window.prepend(longerFloors(span, window.floors), kept.entries, now);
-    if (kept.whole && span.speaksOfHome) window.foundHome(span.horizon);
+    if (span.whole) advance(position, window, span);
+    if (span.whole) window.prepend(longerFloors(span, window.floors), span.updates, now);
+    if (span.whole && span.speaksOfHome) window.foundHome(span.horizon);
     if (isOwn && !span.speaksOfHome) window.lostHome();
-    if (known.latest === undefined && reaches(span.to, position)) known.latest = kept.latest;
+    if (known.latest === undefined && reaches(span.to, position)) known.latest = latestOf(span);
   }
 
   /**
@@ -177,13 +184,13 @@ export class Replica {
   }
 
   /** What follows a position up to which an answer has proved all; undefined if the window doesn't reach back so far. */
-  after(at: Position, now: number): Frame[] | undefined {
+  after(at: Position, now: number): Kept[] | undefined {
     const known = this.#known;
     if (known.kind === "nothing") return undefined;
     const { position, window } = known;
     window.expire(now);
     if (!window.reachesBack(at) || !reaches(position, at)) return undefined;
-    return window.after(at).map(({ frame }) => frame);
+    return window.after(at);
   }
 
   /** Where a receiver that lost continuity begins. */
@@ -208,7 +215,7 @@ function advance(at: Map<string, number>, window: Window, { position, to, horizo
  * What a window may claim that begins with an answer. Where the answer speaks of an epoch, all that came after
  * its beginning; of any other it only says where it goes on.
  */
-function floorsOf({ position, to, horizon }: Span, whole: boolean): Floors {
+function floorsOf({ position, to, horizon, whole }: Span): Floors {
   const floors = new Map(to);
   if (whole) for (const epoch of horizon.keys()) floors.set(epoch, offsetIn(position, epoch));
   return floors;
@@ -225,15 +232,7 @@ function longerFloors({ position, to, horizon }: Span, floors: Floors): Floors {
   return longer;
 }
 
-/** The updates of a span; not `whole` where one of its frames can't be read. */
-function readSpan(span: Span): { entries: Kept[]; latest: Latest | undefined; whole: boolean } {
-  const entries: Kept[] = [];
-  let latest: Latest | undefined;
-  for (const frame of span.frames) {
-    const routing = routingOf(frame);
-    if (routing === undefined) continue;
-    entries.push({ frame, epoch: routing.epoch, offset: routing.offset });
-    latest = { frame, routing };
-  }
-  return { entries, latest, whole: entries.length === span.frames.length };
+function latestOf({ updates }: Span): Latest | undefined {
+  const update = updates.at(-1);
+  return update && { frame: update.frame, routing: update };
 }

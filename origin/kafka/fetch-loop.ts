@@ -2,7 +2,7 @@
 
 import { turns } from "../reading/turns.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
-import type { Mood, Wanted } from "./ask.ts";
+import type { Mood, Next } from "./ask.ts";
 import { isOlder, type Reached, UNKNOWN_EPOCH, wantedBytes, wholeTo } from "./batch-headers.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fetched } from "./fetch-request.ts";
@@ -13,6 +13,7 @@ import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
 import { KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { epochIn, ownIdOf } from "./topic-epoch.ts";
+import { Turn } from "./turn.ts";
 import { WireError } from "./wire.ts";
 
 interface Place {
@@ -69,6 +70,7 @@ export class FetchLoop {
   #leastBytes: number | undefined;
   /** What is held back, as was told last. */
   #heldBack = 0;
+  readonly #turn = new Turn();
   /** Whether the signal has aborted: one that is made of others asks all of these each time. */
   #isOver: boolean;
 
@@ -131,7 +133,7 @@ export class FetchLoop {
   }
 
   /** Hands an answer on, all of it at once, and says what is wanted next; undefined if that takes its time, or fails. */
-  #take(fetched: Fetched): Wanted | undefined {
+  #take(fetched: Fetched): Next | undefined {
     if (this.#isOver || this.#handing !== undefined || this.#place === undefined) return undefined;
     try {
       this.#check(fetched, this.#at, this.#place);
@@ -156,7 +158,7 @@ export class FetchLoop {
     const mood = this.#moodAfter(handing);
     void handing.parts.return();
     this.#handed(handing);
-    return this.#wanted(mood, this.#at, this.#place);
+    return this.#next(mood, this.#at, this.#place);
   }
 
   /** Undefined if there is no whole batch of what is wanted. */
@@ -169,16 +171,8 @@ export class FetchLoop {
     this.#heldBack = heldBack;
     const unpacking = { memory: this.#ports.memory, signal: this.#signal };
     const parts = new PartReader(records, this.#at.offset, aborted, unpacking);
-    return {
-      fetched,
-      next,
-      parts,
-      came: undefined,
-      hasTurn: false,
-      isLast: false,
-      wait: undefined,
-      failure: undefined,
-    };
+    const [came, wait, failure] = [undefined, undefined, undefined];
+    return { fetched, next, parts, came, wait, failure, hasTurn: false, isLast: false };
   }
 
   /** Hands on what it can at once; returns what is to be waited for before it is called again, if it is. */
@@ -226,8 +220,8 @@ export class FetchLoop {
     return next.offset > this.#at.offset ? "flowing" : "idle";
   }
 
-  #fetch(mood: Mood, from: Reached): Promise<Fetched> {
-    let at = from;
+  #fetch(mood: Mood, reached: Reached): Promise<Fetched> {
+    let at = reached;
     return patiently(this.#ports.patienceMs, this.#signal, async (patient) => {
       const alive = () => {
         patient();
@@ -243,8 +237,9 @@ export class FetchLoop {
       try {
         this.#place ??= await this.#locate();
         const place = this.#place;
-        const wanted = this.#wanted(mood, at, place);
-        const fetched = await place.fetcher.fetch(wanted, { alive, take }, this.#signal);
+        const { from, knownHeld } = this.#next(mood, at, place);
+        const standing = { mood, knownHeld, turn: this.#turn };
+        const fetched = await place.fetcher.fetch(from, standing, this.#signal, alive, take);
         this.#check(fetched, at, place);
         return fetched;
       } catch (error) {
@@ -259,7 +254,7 @@ export class FetchLoop {
     });
   }
 
-  #wanted(mood: Mood, at: Reached, { topicId, leaderEpoch }: Place): Wanted {
+  #next(mood: Mood, at: Reached, { topicId, leaderEpoch }: Place): Next {
     const { topic, partition } = this.#request;
     const { offset, leaderEpoch: lastEpoch } = at;
     const from = { topic, topicId, partition, offset, leaderEpoch, lastEpoch, leastBytes: this.#leastBytes };

@@ -67,8 +67,15 @@ export class FetchSession {
     this.#wasRefused = false;
     if (this.#epoch !== FIRST && byId !== this.#byId) this.failed();
     // One partition needs no session, and what is kept of others may be wanted again.
-    if (all.length === 1) return this.#outside(all);
+    if (all.length === 1) return this.outside(all);
     return this.#epoch === FIRST ? this.#first(all, maxBytes, byId) : this.#within(all, maxBytes);
+  }
+
+  /** The same outside of any session: in this order they may fill the answer. What the broker keeps stays as it is. */
+  outside(all: readonly Named[]): SessionRequest {
+    this.#wasRefused = false;
+    this.#asked = ASKED_OUTSIDE;
+    return { id: NO_SESSION, epoch: OUTSIDE, named: all.map(({ from }) => from), forgotten: NONE };
   }
 
   /** @param error Of the answer as a whole. Returns whether that concerns nothing but the session. */
@@ -123,11 +130,6 @@ export class FetchSession {
     this.#byId = byId;
     this.#asked = { kind: "first", all, maxBytes };
     return { id: this.#id, epoch: FIRST, named: all.map(({ from }) => from), forgotten: NONE };
-  }
-
-  #outside(all: readonly Named[]): SessionRequest {
-    this.#asked = ASKED_OUTSIDE;
-    return { id: NO_SESSION, epoch: OUTSIDE, named: all.map(({ from }) => from), forgotten: NONE };
   }
 
   #within(all: readonly Named[], maxBytes: number): SessionRequest {

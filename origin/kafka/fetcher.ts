@@ -8,11 +8,11 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
-import { Ask, type Asker, type Mood, nameOf, type Wanted } from "./ask.ts";
+import { Ask, type Mood, nameOf, type Standing, type Take } from "./ask.ts";
 import { OtherWayError, TooSlowError } from "./broken-off.ts";
 import { BrokerLine } from "./broker-line.ts";
 import type { BrokerConnection } from "./connection.ts";
-import { type Fetched, fetchRequest } from "./fetch-request.ts";
+import { type Fetched, type FetchFrom, fetchRequest } from "./fetch-request.ts";
 import { FetchSession } from "./fetch-session.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
@@ -25,20 +25,28 @@ const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
 /** While nothing else is to be told, that more or less is held back is told no sooner than this. */
 const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
+/** As far as it is used here. */
+export type FetchConnection = Pick<
+  BrokerConnection,
+  "send" | "close" | "closed" | "heard" | "signs" | "isThrottled"
+>;
+
 interface Lane {
-  connection: BrokerConnection | undefined;
+  connection: FetchConnection | undefined;
   /** Those that are asked for on it. */
   asks: readonly Ask[];
   /** For the answer to its present request, if it has one. */
   readonly waiting: Waiting;
   /** What the broker keeps of what is asked for on it; over another connection, too. */
   readonly session: FetchSession;
+  /** Whether its last answer may have been cut short: then it matters who is asked for first, which a session doesn't tell. */
+  isFilled: boolean;
   /** For how long its present request may be held; undefined when it has none. */
   waitMs: number | undefined;
 }
 
 export class Fetcher {
-  readonly #connect: () => BrokerConnection;
+  readonly #connect: () => FetchConnection;
   readonly #failed: (error: Error) => void;
   #lanes: readonly [Lane, Lane] = this.#newLanes();
   readonly #asks = new Set<Ask>();
@@ -50,20 +58,29 @@ export class Fetcher {
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
-  constructor(connect: () => BrokerConnection, failed: (error: Error) => void) {
+  constructor(connect: () => FetchConnection, failed: (error: Error) => void) {
     this.#connect = connect;
     this.#failed = failed;
   }
 
   /**
    * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
-   * one, or if not as much is held back as is known. It is one that the asker didn't take. Rejects when the signal aborts, and
-   * if the broker can't be reached.
+   * one, or if not as much is held back as is known. Rejects when the signal aborts, and if the broker can't be
+   * reached.
+   * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
+   * @param take Is given answers first, unless they are large: the promise is for one that it doesn't take.
    */
-  fetch(wanted: Wanted, asker: Asker, signal: AbortSignal): Promise<Fetched> {
+  fetch(
+    from: FetchFrom,
+    standing: Standing,
+    signal: AbortSignal,
+    alive: () => void,
+    take?: Take,
+  ): Promise<Fetched> {
     if (this.#closed) return Promise.reject(new Error("the source is closed"));
     if (signal.aborted) return Promise.reject(signal.reason);
-    const ask = new Ask(wanted, asker, this.#waitingUntil(signal), performance.now());
+    const fill = this.#line.bounds.partitionMaxBytes;
+    const ask = new Ask(from, standing, fill, alive, this.#waitingUntil(signal), take);
     this.#asks.add(ask);
     this.#schedule();
     return ask.answer;
@@ -101,7 +118,14 @@ export class Fetcher {
       },
     );
     const session = new FetchSession();
-    const lane: Lane = { connection: undefined, asks: [], waiting, session, waitMs: undefined };
+    const lane: Lane = {
+      connection: undefined,
+      asks: [],
+      waiting,
+      session,
+      isFilled: false,
+      waitMs: undefined,
+    };
     return lane;
   }
 
@@ -123,7 +147,7 @@ export class Fetcher {
 
   /** Most partitions have nothing most of the time: their reads sleep through that. */
   #again(ask: Ask, mood: Mood = "idle"): void {
-    ask.remains(mood);
+    ask.mood = mood;
     this.#wants(ask);
   }
 
@@ -156,7 +180,7 @@ export class Fetcher {
     const first = asks.some(({ mood }) => mood === "first");
     void this.#poll(
       lane,
-      idleFirst(asks),
+      longestFirst(asks),
       first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS,
     );
     if (this.#asks.size > 0) this.#schedule();
@@ -171,7 +195,7 @@ export class Fetcher {
     waiting.begin();
     try {
       const askedAt = performance.now();
-      const answers = await connection.send(this.#request(asks, waitMs, session));
+      const answers = await connection.send(this.#request(asks, waitMs, lane));
       this.#line.answered(connection.heard);
       if (session.wasRefused) for (const ask of asks) this.#again(ask, ask.mood);
       else this.#answer(asks, answers, lane, { waitMs, askedAt });
@@ -186,7 +210,8 @@ export class Fetcher {
     }
   }
 
-  #request(asks: readonly Ask[], waitMs: number, session: FetchSession): Request<readonly Fetched[]> {
+  #request(asks: readonly Ask[], waitMs: number, lane: Lane): Request<readonly Fetched[]> {
+    const { session } = lane;
     const { bounds } = this.#line;
     return fetchRequest(
       asks.map(({ from }) => from),
@@ -195,7 +220,8 @@ export class Fetcher {
         waitMs,
         giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes),
         session: {
-          request: (maxBytes, byId) => session.request(asks, maxBytes, byId),
+          request: (maxBytes, byId) =>
+            lane.isFilled ? session.outside(asks) : session.request(asks, maxBytes, byId),
           answered: (id, error) => session.answered(id, error),
         },
       },
@@ -205,9 +231,10 @@ export class Fetcher {
   #answer(
     asks: readonly Ask[],
     answers: readonly Fetched[],
-    { connection, session }: Lane,
+    lane: Lane,
     { waitMs, askedAt }: { readonly waitMs: number; readonly askedAt: number },
   ): void {
+    const { connection, session } = lane;
     // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
     if (answers.length === 0 && connection?.isThrottled === true) {
       for (const ask of asks) this.#again(ask, ask.mood);
@@ -216,15 +243,22 @@ export class Fetcher {
     const now = performance.now();
     if (answers.every(isNothing)) this.#holding.answeredNothing(asks.length, waitMs, now - askedAt);
     const answerOf = answersOf(answers);
-    const isShared = isShareable(answers);
+    const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
+    const isShared = answers.length === 1 || bytes <= SHARED_BYTES;
+    lane.isFilled = bytes > this.#line.bounds.maxBytes / FILLED_PART;
+    const fill = this.#line.bounds.partitionMaxBytes;
     let i = 0;
     for (const ask of asks) {
       const answer = answerOf(ask, i++);
-      if (answer !== undefined) session.learn(ask.name, answer);
+      if (answer !== undefined) {
+        session.learn(ask.name, answer);
+        ask.turn.given(answer.records.length, answer.lastStableOffset);
+      }
       const fetched = answer ?? session.unchanged(ask.name);
       if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
       else if (ask.mood === "first" || !isNothing(fetched) || isHeldNews(fetched, ask, now)) {
-        if (ask.answered(fetched, isShared, now)) this.#wants(ask);
+        if (isShared && ask.takes(fetched, now, fill)) this.#wants(ask);
+        else ask.resolve(isShared ? fetched : withOwnBytes(fetched));
       } else {
         // Compaction may have left nothing before the end: that there is nothing is an answer, too.
         ask.alive();
@@ -233,7 +267,7 @@ export class Fetcher {
     }
   }
 
-  #end(asks: readonly Ask[], { heard }: BrokerConnection, why: Error): void {
+  #end(asks: readonly Ask[], { heard }: FetchConnection, why: Error): void {
     if (why instanceof TooSlowError) this.#line.gaveUp(heard);
     if (why instanceof OtherWayError) {
       for (const ask of asks) this.#again(ask, ask.mood);
@@ -267,12 +301,8 @@ function onePerPartition(asks: Iterable<Ask>): Ask[] {
   return [...chosen.values()];
 }
 
-/** A partition that got nothing comes first: a broker gives a record larger than the bounds only to the first that it finds. */
-function idleFirst(asks: readonly Ask[]): readonly Ask[] {
-  const isFlowing = ({ mood }: Ask) => mood === "flowing";
-  if (!asks.some(isFlowing)) return asks;
-  return [...asks.filter((ask) => !isFlowing(ask)), ...asks.filter(isFlowing)];
-}
+/** By who has waited longest for its turn. */
+const longestFirst = (asks: readonly Ask[]) => asks.toSorted((a, b) => a.since - b.since);
 
 /** What answers an ask, which was the i-th of the request: a broker that names all mostly keeps their order. */
 function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetched | undefined {
@@ -288,8 +318,8 @@ function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetche
 /** So much of one answer may be kept by each of those that were answered. */
 const SHARED_BYTES = 16 * 1024;
 
-function isShareable(answers: readonly Fetched[]): boolean {
-  let bytes = 0;
-  for (const { records } of answers) bytes += records.length;
-  return answers.length === 1 || bytes <= SHARED_BYTES;
-}
+/** An answer of more than this part of what was asked for may be less than there was. */
+const FILLED_PART = 4;
+
+/** A slow reader must not keep in memory what others were answered with. */
+const withOwnBytes = (fetched: Fetched): Fetched => ({ ...fetched, records: Buffer.from(fetched.records) });

@@ -130,6 +130,7 @@ export class Bench {
       clients,
       processes,
       server: name === "centrifugo" ? name : name === "floor-kafka" || onNode ? "node" : "workerd",
+      workers,
       publishers: name === "floor-feeds" ? endpoints : 1,
       limit: openFilesLimit(),
     });

@@ -44,7 +44,7 @@ else {
     problems.push("--url must be http://… or https://…, without a path");
   if (topic === undefined) problems.push("--topic is required: --topic name");
   const limit = openFilesLimit();
-  const plan = { clients: count, processes, watched: 0, server: undefined, publishers: 0, limit };
+  const plan = { clients: count, processes, server: undefined, workers: 1, publishers: 0, limit };
   if (problems.length === 0) problems.push(...checkDescriptors(plan).problems);
   if (problems.length > 0 || url === undefined || topic === undefined) fail(...problems);
   else {

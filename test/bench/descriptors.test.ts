@@ -5,6 +5,7 @@ const plan = (given: Partial<Plan> = {}): Plan => ({
   clients: 1_000,
   processes: 2,
   server: "workerd",
+  workers: 1,
   publishers: 1,
   limit: 20_000,
   ...given,
@@ -21,6 +22,14 @@ test("workerd's part is said in words, with how many clients would fit", () => {
     "workerd would need 20062 file descriptors (2 for each of 10001 connections), and 20000 are allowed: raise the limit with ulimit -n, or take at most 9969 clients",
   ]);
   expect(checkDescriptors(plan({ clients: 9_969 })).problems).toEqual([]);
+});
+
+test("several processes that serve share the connections", () => {
+  const two = { server: "node", workers: 2, clients: 30_000, processes: 4 } as const;
+  expect(checkDescriptors(plan(two)).problems).toEqual([]);
+  expect(checkDescriptors(plan({ ...two, workers: 1 })).problems.join()).toContain(
+    "take at most 19940 clients",
+  );
 });
 
 test("where the publisher's sockets alone are too many, fewer clients aren't recommended", () => {

@@ -6,6 +6,8 @@ export interface Plan {
   readonly processes: number;
   /** Where the clients' connections end; undefined if that is none of ours. */
   readonly server: "workerd" | "node" | "centrifugo" | undefined;
+  /** Processes that the server is, each with its share of the connections. */
+  readonly workers: number;
   /** Sockets that the publisher opens to the server. */
   readonly publishers: number;
   /** Files that one process may open. */
@@ -23,10 +25,10 @@ export interface Fits {
   readonly problems: readonly string[];
 }
 
-export function checkDescriptors({ clients, processes, server, publishers, limit }: Plan): Fits {
+export function checkDescriptors({ clients, processes, server, workers, publishers, limit }: Plan): Fits {
   const inServer = {
     workerd: PER_CONNECTION * (clients + publishers) + SPARE,
-    node: clients + SPARE,
+    node: Math.ceil(clients / workers) + SPARE,
     centrifugo: clients + SPARE,
     elsewhere: 0,
   }[server ?? "elsewhere"];
@@ -34,7 +36,9 @@ export function checkDescriptors({ clients, processes, server, publishers, limit
   const problems: string[] = [];
   if (inServer > limit) {
     const most =
-      server === "workerd" ? Math.floor((limit - SPARE) / PER_CONNECTION) - publishers : limit - SPARE;
+      server === "workerd"
+        ? Math.floor((limit - SPARE) / PER_CONNECTION) - publishers
+        : (limit - SPARE) * workers;
     const parts =
       server === "workerd" ? ` (${PER_CONNECTION} for each of ${clients + publishers} connections)` : "";
     const instead = most > 0 ? `, or take at most ${most} clients` : " or take fewer endpoints";

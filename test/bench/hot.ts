@@ -139,6 +139,7 @@ else {
     clients: load.subscribers,
     processes: 1,
     server: "workerd",
+    workers: 1,
     publishers: 0,
     limit: openFilesLimit(),
   });

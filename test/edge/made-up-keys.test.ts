@@ -1,10 +1,9 @@
 /** Strangers that make keys up, on workerd as `npm run edge` runs it; 127.128.0.0/9 stands for others' addresses. */
-import { once } from "node:events";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { WebSocket } from "ws";
+import { LeanWebSocket } from "../bench/load/websocket.ts";
 import { eventually } from "../support/deadline.ts";
 import { figure, LONG } from "../support/long.ts";
 import { WorkerdEdge } from "../support/workerd-edge.ts";
@@ -12,7 +11,7 @@ import { WorkerdEdge } from "../support/workerd-edge.ts";
 /** `MADE_UP_KEYS`: fewer, where there is less time. */
 const KEYS = LONG ? Number(process.env.MADE_UP_KEYS ?? 1_000_000) : 1_200;
 const ADDRESSES = LONG ? 1_000 : 6;
-/** So many come at once, from so many addresses, and so many stay. */
+/** So many are under way at once, from so many addresses, and so many stay. */
 const AT_ONCE = 30;
 const SIDE_BY_SIDE = LONG ? 10 : 6;
 const STAY = LONG ? 2_000 : KEYS;
@@ -25,14 +24,24 @@ const MISSES = 61 + AT_ONCE + 60;
 const ROOMS = 32;
 
 /** One that has its verdict. */
-async function subscribe(url: string, n: number): Promise<WebSocket> {
+function subscribe(url: string, n: number): Promise<LeanWebSocket> {
   const round = Math.floor(n / (SIDE_BY_SIDE * Math.ceil(KEYS / ADDRESSES)));
   const who = round * SIDE_BY_SIDE + (n % SIDE_BY_SIDE);
   const localAddress = `127.200.${who >> 8}.${who & 255}`;
-  const socket = new WebSocket(`${url}/quotes/made-up-${n}`, "distributary.v1", { localAddress });
-  const [message] = (await once(socket, "message")) as [Buffer];
-  expect(JSON.parse(String(message))).toMatchObject({ id: 0, ok: { head: "-" } });
-  return socket;
+  return new Promise((resolve, reject) => {
+    const listener = {
+      open() {},
+      message(bytes: Buffer) {
+        expect(JSON.parse(String(bytes))).toMatchObject({ id: 0, ok: { head: "-" } });
+        resolve(socket);
+      },
+      closed: (code: number | undefined, problem: string) =>
+        reject(new Error(`key ${n}: ${code}, ${problem}`)),
+    };
+    const socket = new LeanWebSocket(new URL(`/quotes/made-up-${n}`, url), "distributary.v1", listener, {
+      localAddress,
+    });
+  });
 }
 
 /** As many as there are at all shards. */
@@ -63,16 +72,19 @@ test(
     onTestFinished(() => edge.close());
     const url = edge.url.replace("http", "ws");
     const before = await edge.operations();
-    const sockets: WebSocket[] = [];
+    const sockets: LeanWebSocket[] = [];
     const megabytes = () => Math.round(edge.residentBytes() / 1_000_000);
     const held: number[] = [];
     const began = performance.now();
-    for (let i = 0; i < KEYS; i += AT_ONCE) {
-      const some = Array.from({ length: Math.min(AT_ONCE, KEYS - i) }, (_, j) => subscribe(url, i + j));
-      sockets.push(...(await Promise.all(some)));
-      for (const left of sockets.splice(0, Math.max(0, sockets.length - STAY))) left.terminate();
-      if (i >= (held.length * KEYS) / 10) held.push(megabytes());
-    }
+    let next = 0;
+    const stranger = async () => {
+      while (next < KEYS) {
+        if (next >= (held.length * KEYS) / 10) held.push(megabytes());
+        sockets.push(await subscribe(url, next++));
+        if (sockets.length > STAY) sockets.shift()?.cut();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, stranger));
     const seconds = Math.round((performance.now() - began) / 1_000);
     const links = await linksOf(edge.url);
     expect([links > 0, links <= ROOMS]).toEqual([true, true]);
@@ -81,7 +93,7 @@ test(
     expect(more("object_request.endpoint")).toBeLessThanOrEqual(ADDRESSES * MISSES);
     expect(more("object_request.relay")).toBeGreaterThanOrEqual(KEYS);
 
-    for (const socket of sockets) socket.terminate();
+    for (const socket of sockets) socket.cut();
     await eventually(
       async () => (await linksOf(edge.url)) === 0,
       () => "no links",

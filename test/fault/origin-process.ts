@@ -7,6 +7,8 @@ import { Child } from "../support/deployment.ts";
 import { atExit } from "./at-exit.ts";
 
 const START_MS = 60_000;
+/** After which one that ended by itself is started again, as whatever runs services on a machine does. */
+const AGAIN_MS = 1_000;
 
 export class OriginProcess {
   readonly name: string;
@@ -24,6 +26,8 @@ export class OriginProcess {
   readonly events = new Map<string, number>();
   /** The one that this process ends. */
   #ending: Child | undefined;
+  /** Starts it again. */
+  #again: NodeJS.Timeout | undefined;
   #unread = "";
   readonly #hear: (line: string) => void;
   readonly #wrong: (problem: string) => void;
@@ -32,7 +36,8 @@ export class OriginProcess {
    * @param settings What it stores in, which edges it dials, each by an address and a key that bears its name, and all else that is
    *   in its environment.
    * @param hear Hears each line of its log.
-   * @param wrong Hears that it ended by itself, which no fault makes it do, and what it said last.
+   * @param wrong Hears that it ended by itself, which no fault makes it do, and what it said last. It is started again then, so
+   *   that what comes later can still be judged.
    */
   constructor(
     name: string,
@@ -72,13 +77,15 @@ export class OriginProcess {
   }
 
   start(): void {
+    clearTimeout(this.#again);
     if (this.pid !== undefined) throw new Error(`${this.name} runs already`);
     const child = new Child("origin/main.ts", this.#env, COMMANDS.origin.nodeFlags);
     this.#child = child;
     this.#hasStarted = false;
     child.process.once("exit", (code, signal) => {
-      if (this.#ending !== child)
-        this.#wrong(`${this.name} ended by itself (${signal ?? code}): ${child.output.slice(-1_000)}`);
+      if (this.#ending === child) return;
+      this.#wrong(`${this.name} ended by itself (${signal ?? code}): ${child.output.slice(-1_000)}`);
+      this.#again = setTimeout(() => this.start(), AGAIN_MS);
     });
     child.process.stderr?.on("data", (data: Buffer) => this.#count(data.toString()));
     child.process.once(
@@ -113,6 +120,7 @@ export class OriginProcess {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
+    clearTimeout(this.#again);
     this.#ending = this.#child;
     await this.#child?.stop(signal);
   }

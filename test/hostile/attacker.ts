@@ -1,4 +1,5 @@
 /** The process of the attackers: it attacks, says what came of it, and leaves when it is told. */
+import { constants, setPriority } from "node:os";
 import { answer } from "../bench/load/rpc.ts";
 import { Ground, type Tally, type Target } from "./attack.ts";
 import { ATTACKS } from "./attacks.ts";
@@ -11,6 +12,9 @@ export interface Order {
 
 /** Until what was opened in the first of the time has been held for all of it. */
 const HOLDS_TIMES = 1.2;
+
+/** They would have machines of their own: what their own work takes away from the product is no part of an attack. */
+setPriority(constants.priority.PRIORITY_LOW);
 
 let grounds: Ground[] = [];
 

@@ -13,7 +13,7 @@ clients that check each update, and says what a request costs and how long the h
   --only A,B     Only attacks whose names contain one of these, or rows, as in row4.
   --runtime NAME On what the edge runs: workerd, if not given, or node.
   --checkout DIR Attacks the product of another tree first, an earlier one of this project, and shows it below each row.
-  --readme       Writes the table into docs/security.md, if the run doesn't fail.
+  --readme       Writes the runtime's table into docs/security.md, if the run doesn't fail.
   --list         The attacks.
   --help         This text.
 `;
@@ -59,8 +59,6 @@ export function readFlags(
   const { checkout, readme, list, help } = values;
   if (readme && values.only !== undefined)
     throw new Error("--readme writes what all attacks did, so --only can't be given");
-  if (readme && runtime !== "workerd")
-    throw new Error("--readme writes what was done to workerd, so --runtime can't be another");
   return { seconds, addresses, names: chosen(values.only, attacks), runtime, checkout, readme, list, help };
 }
 

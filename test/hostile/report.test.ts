@@ -89,11 +89,12 @@ test("what wasn't served is counted by its kind", () => {
 });
 
 test("the document gets the table, and the line that says when it was", () => {
-  const text = "a\n\nLast attacked: never.\n\n| Attack | Row |\n|---|--:|\n| old | 1 |\n\nb\n";
-  const when = { date: "2026-11-26", commit: "abc", seconds: 30 };
+  const part = (name: string) =>
+    `a\n\nLast attacked on ${name}: never.\n\n| Attack | Row |\n|---|--:|\n| old | 1 |\n\nb\n`;
+  const when = { runtime: "node", date: "2026-11-26", commit: "abc", seconds: 30 } as const;
 
-  expect(renewed(text, "| Attack | Row | new |\n|---|", when)).toBe(
-    "a\n\nLast attacked: 2026-11-26, commit abc, 30 s each.\n\n| Attack | Row | new |\n|---|\n\nb\n",
+  expect(renewed(part("workerd") + part("Node"), "| Attack | Row | new |\n|---|", when)).toBe(
+    `${part("workerd")}a\n\nLast attacked on Node: 2026-11-26, commit abc, 30 s each.\n\n| Attack | Row | new |\n|---|\n\nb\n`,
   );
   expect(() => renewed("nothing", "", when)).toThrow("no line");
 });

@@ -55,7 +55,7 @@ async function main({ names, seconds, addresses, runtime, checkout, readme }: Fl
   if (readme && wrong.length === 0) {
     const commit = execFileSync("git", ["rev-parse", "--short=10", "HEAD"], { cwd: ROOT, encoding: "utf8" });
     const path = join(ROOT, DOCUMENT);
-    const when = { date: new Date().toISOString().slice(0, 10), commit: commit.trim(), seconds };
+    const when = { runtime, date: new Date().toISOString().slice(0, 10), commit: commit.trim(), seconds };
     writeFileSync(path, renewed(readFileSync(path, "utf8"), table(results, before), when));
   }
   return wrong.length === 0 ? 0 : 1;

@@ -1,13 +1,14 @@
 /** The origin as a process of its own, against a scripted edge. */
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
 import { encodeAttach } from "../../shared/protocol/attach.ts";
 import { routingOf } from "../../shared/protocol/frame.ts";
@@ -287,6 +288,45 @@ describe("several edges", () => {
       { added: [], removed: [edge.url.origin] },
     ]);
     expect(output).not.toContain(KEY_TEXT);
+  });
+});
+
+describe("a SIGHUP while it starts", () => {
+  /** It reads the list of what is exposed from a pipe. Resolves when it waits for that, by when it has read the edges. */
+  async function starting(env: Record<string, string>) {
+    const pipe = join(dataDir, "streams");
+    execFileSync("mkfifo", [pipe]);
+    const child = start({ ...env, STREAMS: pipe });
+    const output = said(child.stderr);
+    return { child, output, streams: await open(pipe, "w") };
+  }
+
+  test("makes it dial the edges that EDGES_FILE has by then", async () => {
+    const other = await ScriptedShards.start();
+    onTestFinished(() => other.stop());
+    const file = join(dataDir, "edges");
+    writeFileSync(file, `${edge.url.origin} ${KEY_TEXT}`);
+    const { child, output, streams } = await starting({ EDGE_URL: "", UPLINK_KEY: "", EDGES_FILE: file });
+
+    writeFileSync(file, `${other.url.origin} ${KEY_TEXT}`);
+    child.kill("SIGHUP");
+    await streams.writeFile(JSON.stringify(STREAMS));
+    await streams.close();
+
+    await other.uplink(1);
+    child.kill();
+    expect(await output).toContain('"event":"stopping"');
+  });
+
+  test("ends it if its edges are in no file, as at any other time", async () => {
+    const { child, streams } = await starting({});
+    const ended = once(child, "exit");
+
+    child.kill("SIGHUP");
+    await streams.writeFile(JSON.stringify(STREAMS));
+    await streams.close();
+
+    expect(await ended).toEqual([null, "SIGHUP"]);
   });
 });
 

@@ -20,6 +20,7 @@ export interface CentrifugoSettings {
   readonly endpoint: number;
   /** The number of the first update that the endpoint gets; undefined if that isn't known. */
   readonly first: number | undefined;
+  readonly localAddress: string | undefined;
 }
 
 export class CentrifugoClient extends Subscriber implements Receiver {
@@ -33,7 +34,8 @@ export class CentrifugoClient extends Subscriber implements Receiver {
   }
 
   protected override dial(): LeanWebSocket {
-    return new LeanWebSocket(new URL(CENTRIFUGO_PATH, this.#settings.url), undefined, this);
+    const { localAddress } = this.#settings;
+    return new LeanWebSocket(new URL(CENTRIFUGO_PATH, this.#settings.url), undefined, this, { localAddress });
   }
 
   override open(): void {

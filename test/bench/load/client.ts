@@ -14,6 +14,7 @@ export interface ClientSettings {
   readonly verdicts: boolean;
   /** What the stream wants of it. */
   readonly token?: string | undefined;
+  readonly localAddress: string | undefined;
 }
 
 export class Client extends Subscriber implements Receiver {
@@ -32,8 +33,8 @@ export class Client extends Subscriber implements Receiver {
   protected override dial(): LeanWebSocket {
     const url = new URL(this.#settings.url);
     if (this.#at >= 0) url.searchParams.set("from", `${this.#epoch}:${this.#at}`);
-    const { verdicts, token } = this.#settings;
-    return new LeanWebSocket(url, verdicts ? SUBSCRIBER_PROTOCOL : undefined, this, token);
+    const { verdicts, token, localAddress } = this.#settings;
+    return new LeanWebSocket(url, verdicts ? SUBSCRIBER_PROTOCOL : undefined, this, { token, localAddress });
   }
 
   override open(): void {

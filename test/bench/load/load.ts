@@ -71,6 +71,7 @@ export class Clients {
       this.#processes.map((process, i) =>
         process.ask("connect", {
           url: url.replace("http", "ws"),
+          localAddress: new URL(url).hostname === "127.0.0.1" ? `127.0.0.${2 + i}` : undefined,
           name: dialect === "centrifugo" ? channelOf(topic, "") : `/${topic}/${KEY}`,
           endpoints: assignment.filter((_, client) => client % processes === i),
           tokens: tokens.filter((_, client) => client % processes === i),

@@ -20,6 +20,8 @@ export interface Connect {
   readonly tokens: readonly string[];
   readonly first: number | undefined;
   readonly dialect: Dialect;
+  /** Where the clients come from: on one machine there are only so many ports for each address. */
+  readonly localAddress: string | undefined;
   /** Handshakes that are under way at once. */
   readonly atOnce: number;
 }
@@ -131,14 +133,21 @@ async function bringAll(atOnce: number): Promise<void> {
 
 const handlers = {
   /** Resolves when every client is live. */
-  async connect({ url, name, endpoints, tokens, first, dialect, atOnce }: Connect): Promise<void> {
+  async connect(connect: Connect): Promise<void> {
+    const { url, name, endpoints, tokens, first, dialect, localAddress, atOnce } = connect;
     oneClock = first !== undefined;
     clients = endpoints.map((endpoint, i) => {
       if (dialect === "centrifugo")
-        return new CentrifugoClient({ url, channel: `${name}${endpoint}`, endpoint, first }, observer);
+        return new CentrifugoClient(
+          { url, channel: `${name}${endpoint}`, endpoint, first, localAddress },
+          observer,
+        );
       const verdicts = dialect === "distributary";
-      const settings = { url: `${url}${name}${endpoint}`, endpoint, first, verdicts, token: tokens[i] };
-      return new Client(settings, observer);
+      const token = tokens[i];
+      return new Client(
+        { url: `${url}${name}${endpoint}`, endpoint, first, verdicts, token, localAddress },
+        observer,
+      );
     });
     await bringAll(atOnce);
   },

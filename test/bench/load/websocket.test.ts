@@ -114,6 +114,21 @@ test("what is sent is what the server reads, and its pings are answered", async 
   expect(String((await pong)[0])).toBe("are you there");
 });
 
+test("it comes from the address that it was told to", async () => {
+  const server = createServer();
+  servers.push(server.listen(0, "127.0.0.1"));
+  await once(server, "listening");
+  const connection = once(server, "connection");
+  const socket = new LeanWebSocket(urlOf(server.address()), undefined, new Heard(), {
+    localAddress: "127.0.0.9",
+  });
+  const [accepted] = (await connection) as [Socket];
+  socket.cut();
+
+  expect(accepted.remoteAddress).toBe("127.0.0.9");
+  accepted.destroy();
+});
+
 test("a close tells its code and reason, once", async () => {
   const { url, accepted } = await serve();
   const heard = new Heard();

@@ -16,6 +16,13 @@ export interface Listener {
   closed(code: number | undefined, problem: string): void;
 }
 
+export interface Dialled {
+  /** Sent as a bearer token. */
+  readonly token?: string | undefined;
+  /** The address of this machine that it comes from. */
+  readonly localAddress?: string | undefined;
+}
+
 const READ_BYTES = 256 * 1024;
 const shared = Buffer.allocUnsafe(READ_BYTES);
 
@@ -32,14 +39,15 @@ export class LeanWebSocket {
   #open = false;
   #closed = false;
 
-  /** `token`: sent as a bearer token. */
-  constructor(url: URL, protocol: string | undefined, listener: Listener, token?: string) {
+  constructor(url: URL, protocol: string | undefined, listener: Listener, dialled: Dialled = {}) {
+    const { token, localAddress } = dialled;
     this.#listener = listener;
     const secure = url.protocol === "wss:" || url.protocol === "https:";
     const host = url.hostname.replace(/^\[|\]$/g, "");
     const port = Number(url.port || (secure ? 443 : 80));
+    const to = { host, port, ...(localAddress !== undefined && { localAddress }) };
     if (secure) {
-      this.#socket = connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }) });
+      this.#socket = connectTls({ ...to, ...(isIP(host) === 0 && { servername: host }) });
       this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
     } else {
       // Read and handled before the next socket is read, so that all can share a buffer.
@@ -47,7 +55,7 @@ export class LeanWebSocket {
         this.#read(shared.subarray(0, length));
         return true;
       };
-      this.#socket = connect({ host, port, onread: { buffer: shared, callback } });
+      this.#socket = connect({ ...to, onread: { buffer: shared, callback } });
     }
     this.#socket.setNoDelay(true);
     this.#socket.once("error", (error) => this.#end(undefined, error.message));

@@ -6,6 +6,8 @@ import { type Kind, type Late, pause } from "./kind.ts";
 
 /** In which the other edge's subscribers have what was written meanwhile, unless more is the matter. */
 const GOES_ON_MS = 100_000;
+/** The same of those at the edge that was ailing, before something else ails it. */
+const CAUGHT_UP_MS = 30_000;
 /** From each origin to one edge: much less than what is forwarded to it. */
 const BYTES_PER_SECOND = 10_000;
 
@@ -20,15 +22,20 @@ function secondOf({ edges }: Rig) {
 /** Lasts until who comes to this edge has all that was written by then: it doesn't wait for the other one. */
 export async function goesOn(rig: Rig, random: Random, edge: Rig["edge"], late: Late): Promise<void> {
   await pause(between(random, 1_000, 2_000));
-  const targets = rig.targetsAt(edge);
-  await eventually(
-    () => targets.every((target) => rig.isReached(target)),
-    "all arrives at the other edge",
-    GOES_ON_MS,
-  ).catch((error: Error) => late(error.message));
+  await allArrives(rig, edge, GOES_ON_MS).catch((error: Error) => late(error.message));
 }
 
-/** What ails the second edge comes and goes. */
+/** What was written by now comes to those who come to this edge. */
+function allArrives(rig: Rig, edge: Rig["edge"], deadlineMs: number): Promise<boolean> {
+  const targets = rig.targetsAt(edge);
+  const hasAll = () => targets.every((target) => rig.isReached(target));
+  return eventually(hasAll, "all arrives at the other edge", deadlineMs);
+}
+
+/**
+ * What ails the second edge comes and goes, and the next comes when its subscribers have all: else they would be told nothing for
+ * as long as one follows the other, and how late they are would say nothing of any.
+ */
 const ails = (
   name: string,
   lastsMs: number,
@@ -39,13 +46,16 @@ const ails = (
   lastsMs,
   parts: ["second edge"],
   missing,
-  inject: async (rig, random, _, late) => {
+  inject: async (rig, random, gone, late) => {
     await begin(rig);
     try {
       await goesOn(rig, random, rig.edge, late);
     } finally {
       await end(rig);
     }
+    gone();
+    // What comes later, or never, shows in the end.
+    await allArrives(rig, secondOf(rig), CAUGHT_UP_MS).catch(() => {});
   },
 });
 

@@ -14,12 +14,15 @@ async function activeOfSlice(rig: Rig, random: Random) {
   return rig.crews.active((list) => oneOf(random, list));
 }
 
+/** Who relieves others must stand by at every edge first: nothing may keep origins from the second one meanwhile. */
+const PARTS = ["origin", "pause", "disk", "second edge"] as const;
+
 export const SLICES: readonly Kind[] = [
   {
     name: "1 slice divided into 2, or 2 made 1",
     perTenMinutes: 11,
     lastsMs: 13_000,
-    parts: ["origin", "pause", "disk", "second edge"],
+    parts: PARTS,
     inject: async (rig, random, gone, late) => {
       const { crews, edges } = rig;
       if (!inTurn.delete(rig)) {
@@ -36,14 +39,14 @@ export const SLICES: readonly Kind[] = [
     name: "the same, while the origins before hang",
     perTenMinutes: 11,
     lastsMs: 19_000,
-    parts: ["origin", "pause", "disk"],
+    parts: PARTS,
     inject: async ({ crews }, _, gone) => crews.relieve("hang", gone),
   },
   {
     name: "kill -9 of the active origin of 1 of 2 slices",
     perTenMinutes: 15,
     lastsMs: 6_500,
-    parts: ["origin", "pause", "disk"],
+    parts: PARTS,
     inject: async (rig, random) => {
       const origin = await activeOfSlice(rig, random);
       await origin.kill();
@@ -55,7 +58,7 @@ export const SLICES: readonly Kind[] = [
     name: "SIGSTOP of the active origin of 1 of 2 slices",
     perTenMinutes: 11,
     lastsMs: 11_000,
-    parts: ["origin", "pause", "disk"],
+    parts: PARTS,
     inject: async (rig, random) => {
       const origin = await activeOfSlice(rig, random);
       origin.freeze(true);

@@ -15,7 +15,8 @@ export const SLOW_LINES: readonly Kind[] = [
     name: "origin–Kafka slow with a backlog",
     perTenMinutes: 3,
     lastsMs: 20_000,
-    parts: ["origin-kafka", "bulky", "brokers"],
+    // Who has no index would have to read everything over it, which takes minutes.
+    parts: ["origin-kafka", "bulky", "brokers", "disk"],
     inject: async (rig, _, gone, late) => {
       const { bulky } = rig.population;
       // A backlog of one topic comes over one of the lines.

@@ -1,11 +1,12 @@
 /** Fetching from a broker that throttles, falls silent or ends its connections: every fetch is answered, or fails. */
 import { test } from "vitest";
 import { ApiReader } from "../../../origin/kafka/api-reader.ts";
-import type { Mood, Wanted } from "../../../origin/kafka/ask.ts";
+import type { Mood, Next } from "../../../origin/kafka/ask.ts";
 import { BrokerConnection } from "../../../origin/kafka/connection.ts";
 import type { Fetched } from "../../../origin/kafka/fetch-request.ts";
 import { Fetcher } from "../../../origin/kafka/fetcher.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
+import { Turn } from "../../../origin/kafka/turn.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { recordBatch } from "../../support/record-batch.ts";
@@ -48,7 +49,7 @@ class World {
 
   readonly fetch = (partition: number, mood: Mood = "flowing"): Promise<Fetched> => {
     const from = { topic: "t", topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
-    return this.fetcher.fetch({ from, mood, knownHeld: 0 }, { alive: () => this.signs++ }, never);
+    return this.fetcher.fetch(from, { mood, knownHeld: 0, turn: new Turn() }, never, () => this.signs++);
   };
 
   /** Answers once with each of these, and then with the last. */
@@ -300,14 +301,14 @@ test.concurrent("an answer that its asker takes is no answer to wait for: what i
   answer(answered());
   const from = { topic: "t", topicId: TOPIC, partition: 0, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
   const taken: Fetched[] = [];
-  const take = (fetched: Fetched): Wanted | undefined => {
+  const take = (fetched: Fetched): Next | undefined => {
     taken.push(fetched);
     if (taken.length === 3) return undefined;
     return { from: { ...from, offset: taken.length }, mood: "flowing", knownHeld: 0 };
   };
 
-  const wanted = { from, mood: "first", knownHeld: 0 } as const;
-  const fetched = await fetcher.fetch(wanted, { alive: () => {}, take }, never);
+  const standing = { mood: "first", knownHeld: 0, turn: new Turn() } as const;
+  const fetched = await fetcher.fetch(from, standing, never, () => {}, take);
 
   expect(taken).toHaveLength(3);
   expect(fetched).toBe(taken[2]);
@@ -357,11 +358,11 @@ test.concurrent.for(range(1, 6))(
     const outcomes: unknown[] = [];
     const reader = async (partition: number) => {
       const from = { topic: "t", topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
+      const turn = new Turn();
       for (const _ of range(0, 20)) {
         const stop = new AbortController();
         const mood = (["first", "flowing", "idle"] as const)[below(3)] ?? "idle";
-        const wanted = { from, mood, knownHeld: 0 };
-        const fetching = fetcher.fetch(wanted, { alive: () => {} }, stop.signal);
+        const fetching = fetcher.fetch(from, { mood, knownHeld: 0, turn }, stop.signal, () => {});
         if (below(3) === 0) setTimeout(() => stop.abort("aborted"), below(8));
         if (below(40) === 0) fetcher.renew();
         if (below(40) === 0) fetcher.dropIdle();

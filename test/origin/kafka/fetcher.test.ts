@@ -265,6 +265,37 @@ test.concurrent("of a broker that keeps a session only what has changed is asked
   for (const wait of waits) wait.catch(() => {});
 });
 
+test.concurrent("after an answer that may have been cut short all is asked for in order, which a session doesn't keep; then it goes on", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { broker, fetch } = await World.begin(onTestFinished);
+  const asked: ReturnType<typeof sessionOf>[] = [];
+  const session = { id: 5, error: 0 };
+  const large = recordBatch({ firstOffset: 0, values: ["x".repeat(20_000)] });
+  broker.answers.fetch = (_socket, _correlation, request) => {
+    asked.push(sessionOf(request));
+    const whole = [0, 1, 2].map((partition) => ({
+      partition,
+      records: asked.length === 2 && partition === 1 ? large : Buffer.alloc(0),
+    }));
+    return asked.length < 4
+      ? fetchAnswer(0, TOPIC, whole, asked.length === 3 ? undefined : session)
+      : fetchAnswer(0, TOPIC, [{ partition: 1, records }], session);
+  };
+
+  const waits = [fetch(0), fetch(1), fetch(2)] as const;
+  await waits[1];
+  await fetch(1);
+
+  expect(asked.slice(1, 4)).toEqual([
+    { id: 5, epoch: 1, named: 0 },
+    { id: 0, epoch: -1, named: 3 },
+    { id: 5, epoch: 2, named: 0 },
+  ]);
+  for (const wait of waits) wait.catch(() => {});
+});
+
 test.concurrent.for([70, 71, 106])(
   "a broker that refuses its session with %i is asked again at once, over the same connection, with all that is wanted",
   async (error, { onTestFinished, expect }) => {

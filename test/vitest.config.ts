@@ -13,7 +13,7 @@ const PURE_KAFKA = [
     " ",
   ),
   ..."turn hearing holding lanes memory packed produced-batch producing publishable".split(" "),
-  ..."answer-bytes listening record-batches throttle topic-config".split(" "),
+  ..."answer-bytes fetch-session listening record-batches throttle topic-config".split(" "),
 ];
 
 /** The same of the edge, beside those in folders. */

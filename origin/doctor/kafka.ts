@@ -3,14 +3,13 @@ import type { Stream, Streams } from "../../shared/config/streams.ts";
 import { shortcomings, UnsupportedError } from "../kafka/apis.ts";
 import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { BrokerConnection } from "../kafka/connection.ts";
+import { type Fetched, fetchRequest } from "../kafka/fetch-request.ts";
 import { Memory } from "../kafka/memory.ts";
 import { partsOf } from "../kafka/part-reader.ts";
 import { commitTxnRequest } from "../kafka/produce-requests.ts";
 import {
   type BrokerAddress,
   EARLIEST,
-  type Fetched,
-  fetchRequest,
   KAFKA_ERROR,
   LATEST,
   listOffsetsRequest,

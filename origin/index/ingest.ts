@@ -249,7 +249,11 @@ export class Ingest {
 
     if (this.#dirty.size === 0) this.#dirtySince = this.#now();
     this.#dirty.add(partition);
-    Object.assign(partition, { checkpoint, wholeFrom, keyless, keyTooLong, omitted });
+    partition.checkpoint = checkpoint;
+    partition.wholeFrom = wholeFrom;
+    partition.keyless = keyless;
+    partition.keyTooLong = keyTooLong;
+    partition.omitted = omitted;
     for (const record of taken) partition.buffered.push(record);
     this.#arrival += taken.length;
     this.#records += taken.length;

@@ -47,6 +47,7 @@ export function travelling(record: Pick<SourceRecord, "value" | "headers">): Tra
 
 /** What a publish is remembered by is nobody's concern but the origins', which read it in the log. */
 function withoutMark(headers: readonly RecordHeader[]): readonly RecordHeader[] {
+  if (headers.length === 0) return headers;
   return headers.some(([name]) => name === MARK_HEADER)
     ? headers.filter(([name]) => name !== MARK_HEADER)
     : headers;

@@ -34,10 +34,14 @@ export class ApiReader extends WireReader {
 
   /** A null array is an empty one. */
   array<T>(item: () => T): T[] {
-    const length = this.#length();
     const items: T[] = [];
-    for (let i = 0; i < length; i++) items.push(item());
+    for (let left = this.arrayLength(); left > 0; left--) items.push(item());
     return items;
+  }
+
+  /** So many items follow, or a null array, of less than none. */
+  arrayLength(): number {
+    return this.#length();
   }
 
   /** The tagged fields that are there; what they hold is passed over. */

@@ -1,5 +1,5 @@
 /** What waits for an answer of a broker, of one partition (fetcher.ts). */
-import type { Fetched, FetchFrom } from "./requests.ts";
+import type { Fetched, FetchFrom } from "./fetch-request.ts";
 import type { Turn } from "./turn.ts";
 
 /**
@@ -18,21 +18,38 @@ export interface Standing {
   readonly turn: Turn;
 }
 
-/** Wants one answer. */
-export class Ask {
+/** What is asked for next, and how the read has gone until then. */
+export interface Next {
   readonly from: FetchFrom;
+  readonly mood: Mood;
+  readonly knownHeld: number;
+}
+
+/**
+ * Handles an answer at once, if it can, and says what it wants next: then nobody need be woken for it. Undefined if the answer is
+ * to be waited for as others are. Never throws.
+ */
+export type Take = (fetched: Fetched) => Next | undefined;
+
+const NEVER: Take = () => undefined;
+
+/** Wants one answer; or, of who takes them, one after the other. */
+export class Ask {
   /** Of the partition. */
   readonly name: string;
-  readonly askedAt = performance.now();
-  readonly knownHeld: number;
   readonly turn: Turn;
-  /** Since when it has waited for its turn. */
-  readonly since: number;
+  from: FetchFrom;
   mood: Mood;
+  knownHeld: number;
+  /** When it asked for what it wants now. */
+  askedAt: number;
+  /** Since when it has waited for its turn. */
+  since: number;
   /** Nobody waits any more. */
   over = false;
   readonly alive: () => void;
   readonly answer: Promise<Fetched>;
+  readonly #take: Take;
   /** Those that wait for the end of the same read. */
   readonly #waiting: Set<Ask>;
   readonly #resolve: (fetched: Fetched) => void;
@@ -45,19 +62,34 @@ export class Ask {
     fill: number,
     alive: () => void,
     waiting: Set<Ask>,
+    take = NEVER,
   ) {
-    this.from = from;
     this.name = nameOf(from);
+    this.turn = turn;
+    this.from = from;
     this.mood = mood;
     this.knownHeld = knownHeld;
-    this.turn = turn;
+    this.askedAt = performance.now();
     this.since = turn.waits(this.askedAt, from.offset, fill);
     this.alive = alive;
+    this.#take = take;
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
     this.answer = promise;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#waiting = waiting.add(this);
+  }
+
+  /** Returns whether the answer was taken, and it wants more. @param fill As in Turn. */
+  takes(fetched: Fetched, now: number, fill: number): boolean {
+    const next = this.#take(fetched);
+    if (next === undefined) return false;
+    this.from = next.from;
+    this.mood = next.mood;
+    this.knownHeld = next.knownHeld;
+    this.askedAt = now;
+    this.since = this.turn.waits(now, next.from.offset, fill);
+    return true;
   }
 
   resolve(fetched: Fetched): void {

@@ -54,8 +54,9 @@ export interface BatchHeader {
 /** Where to fetch next: after the last whole batch, whether or not its records remain; `from` itself if there is none. */
 export function wholeTo(answer: Buffer, from: Reached): Reached {
   let next = from;
-  for (const { lastOffset, leaderEpoch } of batches(answer))
-    if (lastOffset >= next.offset) next = { offset: lastOffset + 1, leaderEpoch };
+  for (let batch = batchAt(answer, 0); batch !== undefined; batch = batchAt(answer, batch.to))
+    if (batch.lastOffset >= next.offset)
+      next = { offset: batch.lastOffset + 1, leaderEpoch: batch.leaderEpoch };
   return next;
 }
 
@@ -98,47 +99,46 @@ export function isOlder(answer: Buffer, after: Reached, leader: number): boolean
 
 /** Whole batches only: the broker cuts where the bytes it was asked for end. */
 export function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
-  for (let at = 0; at + LENGTH_END <= answer.length; ) {
-    const end = at + LENGTH_END + answer.readInt32BE(at + 8);
-    if (end > answer.length) return;
-    if (end <= at + OLD_ATTRIBUTES_AT) throw new WireError("a batch is shorter than its header");
-    const magic = answer.readInt8(at + MAGIC_AT);
-    if (magic < 0 || magic > MAGIC) throw new WireError(`records of format ${magic} are unknown`);
-    const firstOffset = new WireReader(answer, at).int64();
-    if (magic < MAGIC) {
-      yield oldHeader(magic, firstOffset, answer.readInt8(at + OLD_ATTRIBUTES_AT), at, end);
-      at = end;
-      continue;
-    }
-    if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
-    const reader = new WireReader(answer, at + CHECKED_FROM, end);
-    const attributes = reader.int16();
-    const lastOffset = firstOffset + reader.int32();
-    if (lastOffset < firstOffset || !Number.isSafeInteger(lastOffset))
-      throw new WireError(`the batch at ${firstOffset} ends before it begins, or where no log does`);
-    const firstTimestamp = reader.long();
-    const maxTimestamp = reader.long();
-    const producerId = reader.long();
-    const producerEpoch = reader.int16();
-    reader.skip(4); // sequence
-    const count = reader.int32();
-    yield {
-      magic,
-      firstOffset,
-      lastOffset,
-      leaderEpoch: answer.readInt32BE(at + LENGTH_END),
-      attributes,
-      firstTimestamp,
-      maxTimestamp,
-      producerId,
-      producerEpoch,
-      count,
-      at,
-      from: at + HEADER_END,
-      to: end,
-    };
-    at = end;
-  }
+  for (let batch = batchAt(answer, 0); batch !== undefined; batch = batchAt(answer, batch.to)) yield batch;
+}
+
+/** The batch that begins there; undefined if it isn't whole, or there is none. The next one begins where it ends. */
+export function batchAt(answer: Buffer, at: number): BatchHeader | undefined {
+  if (at + LENGTH_END > answer.length) return undefined;
+  const end = at + LENGTH_END + answer.readInt32BE(at + 8);
+  if (end > answer.length) return undefined;
+  if (end <= at + OLD_ATTRIBUTES_AT) throw new WireError("a batch is shorter than its header");
+  const magic = answer.readInt8(at + MAGIC_AT);
+  if (magic < 0 || magic > MAGIC) throw new WireError(`records of format ${magic} are unknown`);
+  const firstOffset = new WireReader(answer, at).int64();
+  if (magic < MAGIC) return oldHeader(magic, firstOffset, answer.readInt8(at + OLD_ATTRIBUTES_AT), at, end);
+  if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
+  const reader = new WireReader(answer, at + CHECKED_FROM, end);
+  const attributes = reader.int16();
+  const lastOffset = firstOffset + reader.int32();
+  if (lastOffset < firstOffset || !Number.isSafeInteger(lastOffset))
+    throw new WireError(`the batch at ${firstOffset} ends before it begins, or where no log does`);
+  const firstTimestamp = reader.long();
+  const maxTimestamp = reader.long();
+  const producerId = reader.long();
+  const producerEpoch = reader.int16();
+  reader.skip(4); // sequence
+  const count = reader.int32();
+  return {
+    magic,
+    firstOffset,
+    lastOffset,
+    leaderEpoch: answer.readInt32BE(at + LENGTH_END),
+    attributes,
+    firstTimestamp,
+    maxTimestamp,
+    producerId,
+    producerEpoch,
+    count,
+    at,
+    from: at + HEADER_END,
+    to: end,
+  };
 }
 
 /** A message with others within has the offset of the last of them. */

@@ -25,6 +25,9 @@ const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
 const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
 const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
+/** What sockets are read into, each at once, and copied from. */
+const READ_INTO = Buffer.allocUnsafeSlow(64 * 1024);
+
 export class BrokerConnection {
   readonly #settings: KafkaSettings;
   readonly #address: Address;
@@ -33,8 +36,9 @@ export class BrokerConnection {
   readonly #connectMs: number;
   /** Aborts when the connection is closed. */
   readonly #closing = new AbortController();
+  #isClosed = false;
   /** What rejects the requests that aren't answered yet. */
-  readonly #unanswered = new Set<(why: Error) => void>();
+  #unanswered: ((why: Error) => void)[] = [];
   #kafkajs: Kafkajs | undefined;
   /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
   #tcp: Socket | undefined;
@@ -72,12 +76,12 @@ export class BrokerConnection {
 
   /** Once closed, by either side, it stays so. */
   get closed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#isClosed;
   }
 
   /** How long the broker wants to be left alone; nothing is sent meanwhile. */
   get quietMs(): number {
-    return this.closed ? 0 : this.#throttle.leftMs(performance.now());
+    return this.closed || !this.#throttle.wasOn ? 0 : this.#throttle.leftMs(performance.now());
   }
 
   /** Whether the broker said with its last answer that it wants to be left alone. */
@@ -94,9 +98,9 @@ export class BrokerConnection {
   versions(): Promise<Versions> {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Versions>();
-    this.#unanswered.add(reject);
+    this.#unanswered.push(reject);
     this.#opened.then(({ versions }) => {
-      this.#unanswered.delete(reject);
+      this.#settled(reject);
       resolve(versions);
     }, reject);
     return promise;
@@ -115,23 +119,31 @@ export class BrokerConnection {
   send<T>(request: Request<T>): Promise<T> {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#unanswered.add(reject);
-    const sent = this.#requests === 0 ? this.#send(request) : this.#last.then(() => this.#send(request));
-    this.#requests++;
-    this.#last = sent.then(
-      (answer) => {
-        this.#requests--;
-        this.#unanswered.delete(reject);
-        resolve(answer);
-      },
-      (error) => {
-        this.#requests--;
-        if (!(error instanceof UnsupportedError)) return this.#fail(error);
-        // It wasn't sent, which is no reason to end what others use.
-        this.#unanswered.delete(reject);
-        reject(error);
-      },
-    );
+    this.#unanswered.push(reject);
+    const answered = (answer: T) => {
+      this.#requests--;
+      this.#settled(reject);
+      resolve(answer);
+    };
+    const failed = (error: unknown) => {
+      this.#requests--;
+      if (!(error instanceof UnsupportedError))
+        return this.#fail(error instanceof Error ? error : new Error(String(error)));
+      // It wasn't sent, which is no reason to end what others use.
+      this.#settled(reject);
+      reject(error);
+    };
+    const isFirst = this.#requests++ === 0;
+    const ready = isFirst ? this.#ready : undefined;
+    // As nearly always: then it goes at once, and nothing is waited for but its answer.
+    if (ready !== undefined && !this.#mustWait(ready)) this.#exchange(ready, request, answered, failed);
+    else {
+      const go = () =>
+        this.#whenReady().then((opened) => this.#exchange(opened, request, answered, failed), failed);
+      if (isFirst) void go();
+      else this.#last.then(go, go);
+    }
+    this.#last = promise;
     return promise;
   }
 
@@ -147,13 +159,20 @@ export class BrokerConnection {
 
   #end(why: Error, failure: Error | undefined): void {
     if (this.closed) return;
+    this.#isClosed = true;
     this.#closing.abort(why);
     this.#listening.close();
     this.#kafkajs?.end(why);
     this.#tcp?.destroy();
     this.#turn.ended(failure);
     for (const reject of this.#unanswered) reject(why);
-    this.#unanswered.clear();
+    this.#unanswered = [];
+  }
+
+  /** There are never more than a few. */
+  #settled(reject: (why: Error) => void): void {
+    const at = this.#unanswered.indexOf(reject);
+    if (at >= 0) this.#unanswered.splice(at, 1);
   }
 
   async #open(): Promise<Ready> {
@@ -161,7 +180,8 @@ export class BrokerConnection {
     this.#closing.signal.throwIfAborted();
     const silenceMs = this.#settings.limits?.connectMs ?? this.#turn.silenceMs;
     const opened = await this.#unlessSilent(silenceMs, async () => {
-      const kafkajs = this.#newKafkajs(await this.#dial(), await this.#credentials());
+      const credentials = await this.#credentials();
+      const kafkajs = this.#newKafkajs(await this.#dial(credentials.tls === undefined), credentials);
       this.#kafkajs = kafkajs;
       return { kafkajs, ...(await kafkajs.connect()) };
     });
@@ -174,8 +194,17 @@ export class BrokerConnection {
     return opened;
   }
 
-  async #dial(): Promise<Socket> {
-    const tcp = connectTcp(this.#address);
+  async #dial(isPlain: boolean): Promise<Socket> {
+    // As an event of its own, without the buffer and the queue that a stream makes for each of them.
+    const callback = (length: number, bytes: Uint8Array): boolean => {
+      // Not of Node's pool: a record that is kept would keep what else lies there.
+      const came = Buffer.allocUnsafeSlow(length);
+      came.set(length === bytes.length ? bytes : bytes.subarray(0, length));
+      tcp.emit("data", came);
+      return true;
+    };
+    const onread = isPlain ? { buffer: READ_INTO, callback } : undefined;
+    const tcp = connectTcp({ ...this.#address, ...(onread && { onread }) });
     this.#tcp = tcp;
     tcp.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
     tcp.on("error", (error) => this.#fail(error));
@@ -201,10 +230,17 @@ export class BrokerConnection {
     });
   }
 
-  async #send<T>(request: Request<T>): Promise<T> {
-    const { kafkajs, connection, versions } = this.#ready ?? (await this.#opened);
-    const { name, silenceMs = SILENCE_MS } = request;
-    const version = chosenVersion(name, versions, request.versions);
+  /** Whether the broker wants to be left alone, or to be told again who asks. */
+  #mustWait({ connection }: Ready): boolean {
+    return this.quietMs > 0 || this.#throttle.isDeaf || this.#mustAuthenticate(connection);
+  }
+
+  #mustAuthenticate(connection: Opened["connection"]): boolean {
+    return this.#settings.sasl !== undefined && !connection.isAuthenticated();
+  }
+
+  async #whenReady(): Promise<Ready> {
+    const ready = this.#ready ?? (await this.#opened);
     // A broker that throttles has answered already, and won't listen meanwhile.
     // Timers cut off parts of a millisecond, and may come too soon by as much.
     while (this.quietMs > 0)
@@ -212,18 +248,39 @@ export class BrokerConnection {
     if (this.#throttle.isDeaf) this.close(new OtherWayError("the broker throttles this connection for long"));
     this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.
-    if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
+    if (this.#mustAuthenticate(ready.connection))
       await this.#unlessSilent(this.#connectMs, async () => {
         const { sasl } = await this.#credentials();
-        await Object.assign(connection, { sasl }).authenticate();
+        await Object.assign(ready.connection, { sasl }).authenticate();
       });
-    this.#listening.begin(silenceMs, (heard) => request.giveUp?.(heard, kafkajs.bytesWanted) === true);
-    const bytes = await kafkajs.exchange(connection, request, version);
-    this.#listening.end();
-    this.#turn.answered();
-    const { throttleMs, answer } = answerOf(request, version, bytes);
-    this.#throttle.told(performance.now(), throttleMs);
-    return answer;
+    return ready;
+  }
+
+  /** Calls one of the two, once; neither if the connection ends before. */
+  #exchange<T>(
+    { kafkajs, connection, versions }: Ready,
+    request: Request<T>,
+    answered: (answer: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const { name, silenceMs = SILENCE_MS } = request;
+    try {
+      const version = chosenVersion(name, versions, request.versions);
+      this.#listening.begin(silenceMs, (heard) => request.giveUp?.(heard, kafkajs.bytesWanted) === true);
+      kafkajs.exchange(connection, request, version, (bytes) => {
+        this.#listening.end();
+        this.#turn.answered();
+        try {
+          const { throttleMs, answer } = answerOf(request, version, bytes);
+          if (throttleMs > 0 || this.#throttle.isOn) this.#throttle.told(performance.now(), throttleMs);
+          answered(answer);
+        } catch (error) {
+          failed(error);
+        }
+      });
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** What takes its time because of the broker: the connection is closed if that falls silent. */

@@ -8,14 +8,17 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
-import { Ask, type Mood, nameOf, type Standing } from "./ask.ts";
+import { Ask, type Mood, nameOf, type Standing, type Take } from "./ask.ts";
 import { OtherWayError, TooSlowError } from "./broken-off.ts";
 import { BrokerLine } from "./broker-line.ts";
 import type { BrokerConnection } from "./connection.ts";
+import { type Fetched, type FetchFrom, fetchRequest } from "./fetch-request.ts";
+import { FetchSession } from "./fetch-session.ts";
 import { SilentError } from "./hearing.ts";
 import { Holding } from "./holding.ts";
-import { telling } from "./patience.ts";
-import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
+import { Waiting } from "./patience.ts";
+import type { Request } from "./request.ts";
+import { KAFKA_ERROR } from "./requests.ts";
 
 /** How long a broker holds a request while another is held, too. */
 const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
@@ -30,6 +33,14 @@ export type FetchConnection = Pick<
 
 interface Lane {
   connection: FetchConnection | undefined;
+  /** Those that are asked for on it. */
+  asks: readonly Ask[];
+  /** For the answer to its present request, if it has one. */
+  readonly waiting: Waiting;
+  /** What the broker keeps of what is asked for on it; over another connection, too. */
+  readonly session: FetchSession;
+  /** Whether its last answer may have been cut short: then it matters who is asked for first, which a session doesn't tell. */
+  isFilled: boolean;
   /** For how long its present request may be held; undefined when it has none. */
   waitMs: number | undefined;
 }
@@ -37,7 +48,7 @@ interface Lane {
 export class Fetcher {
   readonly #connect: () => FetchConnection;
   readonly #failed: (error: Error) => void;
-  #lanes: readonly [Lane, Lane] = newLanes();
+  #lanes: readonly [Lane, Lane] = this.#newLanes();
   readonly #asks = new Set<Ask>();
   /** Those that wait, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
@@ -57,12 +68,19 @@ export class Fetcher {
    * one, or if not as much is held back as is known. Rejects when the signal aborts, and if the broker can't be
    * reached.
    * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
+   * @param take Is given answers first, unless they are large: the promise is for one that it doesn't take.
    */
-  fetch(from: FetchFrom, standing: Standing, signal: AbortSignal, alive: () => void): Promise<Fetched> {
+  fetch(
+    from: FetchFrom,
+    standing: Standing,
+    signal: AbortSignal,
+    alive: () => void,
+    take?: Take,
+  ): Promise<Fetched> {
     if (this.#closed) return Promise.reject(new Error("the source is closed"));
     if (signal.aborted) return Promise.reject(signal.reason);
     const fill = this.#line.bounds.partitionMaxBytes;
-    const ask = new Ask(from, standing, fill, alive, this.#waitingUntil(signal));
+    const ask = new Ask(from, standing, fill, alive, this.#waitingUntil(signal), take);
     this.#asks.add(ask);
     this.#schedule();
     return ask.answer;
@@ -76,7 +94,7 @@ export class Fetcher {
   /** Nothing that was under way is trusted any more: it fails, and what is asked for next goes another way. */
   renew(): void {
     const before = this.#lanes;
-    this.#lanes = newLanes();
+    this.#lanes = this.#newLanes();
     for (const { connection } of before) connection?.close();
   }
 
@@ -85,6 +103,30 @@ export class Fetcher {
     for (const { connection } of this.#lanes) connection?.close();
     for (const ask of this.#asks) ask.reject(new Error("the source is closed"));
     this.#asks.clear();
+  }
+
+  #newLanes(): readonly [Lane, Lane] {
+    return [this.#newLane(), this.#newLane()];
+  }
+
+  #newLane(): Lane {
+    const waiting = new Waiting(
+      () => lane.connection?.signs ?? 0,
+      () => {
+        // Those in the queue wait for this lane, too.
+        for (const ask of [...lane.asks, ...this.#asks]) ask.alive();
+      },
+    );
+    const session = new FetchSession();
+    const lane: Lane = {
+      connection: undefined,
+      asks: [],
+      waiting,
+      session,
+      isFilled: false,
+      waitMs: undefined,
+    };
+    return lane;
   }
 
   #waitingUntil(signal: AbortSignal): Set<Ask> {
@@ -105,8 +147,12 @@ export class Fetcher {
 
   /** Most partitions have nothing most of the time: their reads sleep through that. */
   #again(ask: Ask, mood: Mood = "idle"): void {
-    if (ask.over) return;
     ask.mood = mood;
+    this.#wants(ask);
+  }
+
+  #wants(ask: Ask): void {
+    if (ask.over) return;
     if (this.#closed) ask.reject(new Error("the source is closed"));
     else this.#asks.add(ask);
   }
@@ -132,52 +178,92 @@ export class Fetcher {
     for (const ask of asks) this.#asks.delete(ask);
     const alone = others === undefined && this.#asks.size === 0;
     const first = asks.some(({ mood }) => mood === "first");
-    void this.#poll(lane, asks, first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS);
+    void this.#poll(
+      lane,
+      longestFirst(asks),
+      first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS,
+    );
     if (this.#asks.size > 0) this.#schedule();
   }
 
   /** Never rejects. */
   async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
     lane.waitMs = waitMs;
-    const ordered = asks.toSorted((a, b) => a.since - b.since);
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
-    const { connection } = lane;
-    const alive = () => {
-      // Those in the queue wait for this lane, too.
-      for (const ask of [...ordered, ...this.#asks]) ask.alive();
-    };
-    const { bounds } = this.#line;
+    const { connection, session, waiting } = lane;
+    lane.asks = asks;
+    waiting.begin();
     try {
-      const request = fetchRequest(
-        ordered.map(({ from }) => from),
-        { waitMs, ...bounds, giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes) },
-      );
       const askedAt = performance.now();
-      const answers = await telling(connection.send(request), () => connection.signs, alive);
+      const answers = await connection.send(this.#request(asks, waitMs, lane));
       this.#line.answered(connection.heard);
-      if (answers.length > 0 && answers.every(isNothing))
-        this.#holding.answeredNothing(answers.length, waitMs, performance.now() - askedAt);
-      const answerOf = answersOf(answers);
-      const isShared = isShareable(answers);
-      for (const [i, ask] of ordered.entries()) {
-        const fetched = answerOf(ask, i);
-        if (fetched !== undefined) ask.turn.given(fetched.records.length, fetched.lastStableOffset);
-        const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
-        if (fetched !== undefined && isNews(fetched)) ask.resolve(isShared ? fetched : withOwnBytes(fetched));
-        else if (fetched !== undefined) {
-          // Compaction may have left nothing before the end: that there is nothing is an answer, too.
-          ask.alive();
-          this.#again(ask);
-        }
-        // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
-        else if (answers.length === 0 && connection.isThrottled) this.#again(ask, ask.mood);
-        else ask.reject(new Error("the broker's answer leaves out a partition"));
-      }
+      if (session.wasRefused) for (const ask of asks) this.#again(ask, ask.mood);
+      else this.#answer(asks, answers, lane, { waitMs, askedAt });
     } catch (error) {
-      this.#end(ordered, connection, error instanceof Error ? error : new Error(String(error)));
+      session.failed();
+      this.#end(asks, connection, error instanceof Error ? error : new Error(String(error)));
     } finally {
+      waiting.end();
+      lane.asks = [];
       lane.waitMs = undefined;
       this.#schedule();
+    }
+  }
+
+  #request(asks: readonly Ask[], waitMs: number, lane: Lane): Request<readonly Fetched[]> {
+    const { session } = lane;
+    const { bounds } = this.#line;
+    return fetchRequest(
+      asks.map(({ from }) => from),
+      {
+        ...bounds,
+        waitMs,
+        giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes),
+        session: {
+          request: (maxBytes, byId) =>
+            lane.isFilled ? session.outside(asks) : session.request(asks, maxBytes, byId),
+          answered: (id, error) => session.answered(id, error),
+        },
+      },
+    );
+  }
+
+  #answer(
+    asks: readonly Ask[],
+    answers: readonly Fetched[],
+    lane: Lane,
+    { waitMs, askedAt }: { readonly waitMs: number; readonly askedAt: number },
+  ): void {
+    const { connection, session } = lane;
+    // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
+    if (answers.length === 0 && connection?.isThrottled === true) {
+      for (const ask of asks) this.#again(ask, ask.mood);
+      return;
+    }
+    const now = performance.now();
+    if (answers.every(isNothing)) this.#holding.answeredNothing(asks.length, waitMs, now - askedAt);
+    const answerOf = answersOf(answers);
+    const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
+    const isShared = answers.length === 1 || bytes <= SHARED_BYTES;
+    lane.isFilled = bytes > this.#line.bounds.maxBytes / FILLED_PART;
+    const fill = this.#line.bounds.partitionMaxBytes;
+    let i = 0;
+    for (const ask of asks) {
+      const answer = answerOf(ask, i++);
+      if (answer !== undefined) {
+        session.learn(ask.name, answer);
+        ask.turn.given(answer.records.length, answer.lastStableOffset);
+      }
+      const fetched = answer ?? session.unchanged(ask.name);
+      if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
+      else if (ask.mood === "first" || !isNothing(fetched) || isHeldNews(fetched, ask, now)) {
+        if (isShared && ask.takes(fetched, now, fill)) this.#wants(ask);
+        else ask.resolve(isShared ? fetched : withOwnBytes(fetched));
+      } else {
+        // Compaction may have left nothing before the end: that there is nothing is an answer, too.
+        ask.alive();
+        this.#again(ask);
+      }
     }
   }
 
@@ -195,11 +281,6 @@ export class Fetcher {
   }
 }
 
-const newLanes = (): readonly [Lane, Lane] => [
-  { connection: undefined, waitMs: undefined },
-  { connection: undefined, waitMs: undefined },
-];
-
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;
 
@@ -207,8 +288,8 @@ const isNothing = ({ error, diverging, records }: Fetched) =>
 export const heldBackIn = ({ highWatermark, lastStableOffset }: Fetched) =>
   Math.max(0, highWatermark - lastStableOffset);
 
-const isHeldNews = (fetched: Fetched, { knownHeld, askedAt }: Ask) =>
-  heldBackIn(fetched) !== knownHeld && performance.now() - askedAt >= HELD_NEWS_MS;
+const isHeldNews = (fetched: Fetched, { knownHeld, askedAt }: Ask, now: number) =>
+  heldBackIn(fetched) !== knownHeld && now - askedAt >= HELD_NEWS_MS;
 
 /** A request names a partition once: of two reads of one, the other goes with the next request. */
 function onePerPartition(asks: Iterable<Ask>): Ask[] {
@@ -220,7 +301,10 @@ function onePerPartition(asks: Iterable<Ask>): Ask[] {
   return [...chosen.values()];
 }
 
-/** What answers an ask, which was the i-th of the request: a broker mostly keeps their order. */
+/** By who has waited longest for its turn. */
+const longestFirst = (asks: readonly Ask[]) => asks.toSorted((a, b) => a.since - b.since);
+
+/** What answers an ask, which was the i-th of the request: a broker that names all mostly keeps their order. */
 function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetched | undefined {
   let byName: Map<string, Fetched> | undefined;
   return ({ from, name }, i) => {
@@ -234,11 +318,8 @@ function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetche
 /** So much of one answer may be kept by each of those that were answered. */
 const SHARED_BYTES = 16 * 1024;
 
-function isShareable(answers: readonly Fetched[]): boolean {
-  let bytes = 0;
-  for (const { records } of answers) bytes += records.length;
-  return answers.length === 1 || bytes <= SHARED_BYTES;
-}
+/** An answer of more than this part of what was asked for may be less than there was. */
+const FILLED_PART = 4;
 
 /** A slow reader must not keep in memory what others were answered with. */
 const withOwnBytes = (fetched: Fetched): Fetched => ({ ...fetched, records: Buffer.from(fetched.records) });

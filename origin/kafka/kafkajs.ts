@@ -72,17 +72,20 @@ export class Kafkajs {
   }
 
   /**
-   * Sends a request, and resolves with its answer. There is no deadline here. Everything before it must have been answered;
-   * that is so for what kafkajs asks by itself, too.
+   * Sends a request, and hands on its answer as soon as that is there, unless the connection ends before. There is no deadline
+   * here. Everything before it must have been answered; that is so for what kafkajs asks by itself, too. Throws if it can't be
+   * encoded, and then nothing was asked.
    */
-  exchange<T>(connection: Connection, request: Request<T>, version: number): Promise<Buffer> {
+  exchange<T>(
+    connection: Connection,
+    request: Request<T>,
+    version: number,
+    answered: (answer: Buffer) => void,
+  ): void {
     const correlationId = connection.nextCorrelationId();
-    // It may throw, and then nothing was asked.
     const frame = frameOf(request, version, correlationId, this.#clientId);
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    this.#asked = { correlationId, resolve, reject };
+    this.#asked = { correlationId, answered };
     this.#socket?.write(frame);
-    return promise;
   }
 
   /** How long the answer is that is coming, with its length; little, if that isn't known yet. */
@@ -90,18 +93,18 @@ export class Kafkajs {
     return this.#bytes.wanted;
   }
 
-  #answered({ correlationId, resolve }: Asked, bytes: Buffer): void {
+  #answered({ correlationId, answered }: Asked, bytes: Buffer): void {
     const answer = this.#bytes.add(bytes);
     if (answer === undefined) return;
     this.#asked = undefined;
     const isAsked = answer.length >= CORRELATION_BYTES && answer.readInt32BE(0) === correlationId;
-    if (isAsked && this.#bytes.have === 0) resolve(answer.subarray(CORRELATION_BYTES));
+    if (isAsked && this.#bytes.have === 0) answered(answer.subarray(CORRELATION_BYTES));
     else this.#listener.failed(new Error("the broker answers what it wasn't asked"));
   }
 
-  /** Rejects what isn't answered. What is left of it after that are timers. */
+  /** Rejects what kafkajs asked itself and isn't answered. What is left of it after that are timers. */
   end(why: Error): void {
-    this.#asked?.reject(why);
+    this.#asked = undefined;
     this.#pool.map((connection) => connection.rejectRequests(why));
     this.#socket?.destroy();
     this.#pool.destroy().catch(() => {});
@@ -145,8 +148,7 @@ export class Kafkajs {
 
 interface Asked {
   readonly correlationId: number;
-  readonly resolve: (answer: Buffer) => void;
-  readonly reject: (why: Error) => void;
+  readonly answered: (answer: Buffer) => void;
 }
 
 /** Of what says which request is answered. */

@@ -6,8 +6,9 @@
 import { SinkError } from "../publish/sink.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { UnsupportedError } from "./apis.ts";
+import { type Fetched, fetchRequest } from "./fetch-request.ts";
 import type { Request } from "./request.ts";
-import { type Fetched, fetchRequest, KAFKA_ERROR, metadataRequest } from "./requests.ts";
+import { KAFKA_ERROR, metadataRequest } from "./requests.ts";
 
 /** No log is as long: whoever is asked for what is there says so, and looks at the topic's id before that. */
 const NOWHERE = 2 ** 62;

@@ -2,10 +2,11 @@
  * Hands on the parts of an answer: at once, as nearly all can be, and without a promise for each. Only what is to be unpacked
  * when there is memory for it is waited for.
  */
+
+import type { AbortedTransaction } from "./fetch-request.ts";
 import type { Unpacking } from "./packed.ts";
 import type { Part } from "./parts.ts";
 import { stepsOf } from "./record-batches.ts";
-import type { AbortedTransaction } from "./requests.ts";
 
 export class PartReader {
   readonly #steps: ReturnType<typeof stepsOf>;

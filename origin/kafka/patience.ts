@@ -81,10 +81,32 @@ export async function unlessSilent<T>(
   }
 }
 
-interface Waiting {
-  readonly signs: () => number;
-  readonly alive: () => void;
-  before: number;
+/** Calls `alive` now and then while it waits for what gives signs of life. */
+export class Waiting {
+  readonly #signs: () => number;
+  readonly #alive: () => void;
+  #before = 0;
+
+  constructor(signs: () => number, alive: () => void) {
+    this.#signs = signs;
+    this.#alive = alive;
+  }
+
+  begin(): void {
+    this.#before = this.#signs();
+    waiting.add(this);
+    looking ??= setInterval(look, SIGN_MS).unref();
+  }
+
+  end(): void {
+    waiting.delete(this);
+  }
+
+  look(): void {
+    const now = this.#signs();
+    if (now !== this.#before) this.#alive();
+    this.#before = now;
+  }
 }
 
 /** Whoever waits just now. Each fetch waits, mostly for a moment: a timer for each would cost more than all the looks. */
@@ -96,22 +118,17 @@ function look(): void {
     clearInterval(looking);
     looking = undefined;
   }
-  for (const one of waiting) {
-    const now = one.signs();
-    if (now !== one.before) one.alive();
-    one.before = now;
-  }
+  for (const one of waiting) one.look();
 }
 
 /** Calls `alive` now and then while the promise hasn't settled and there are signs of life. */
 export async function telling<T>(promise: Promise<T>, signs: () => number, alive: () => void): Promise<T> {
-  const one: Waiting = { signs, alive, before: signs() };
-  waiting.add(one);
-  looking ??= setInterval(look, SIGN_MS).unref();
+  const one = new Waiting(signs, alive);
+  one.begin();
   try {
     return await promise;
   } finally {
-    waiting.delete(one);
+    one.end();
   }
 }
 

@@ -116,15 +116,15 @@ export class KafkaSource implements Source {
     if (request.anew === true) this.#renew();
     const done = new AbortController();
     const signal = AbortSignal.any([request.signal, this.#closing.signal, done.signal]);
-    const reading = new FetchLoop(request, signal, {
-      topic: (topic) => this.#topic(topic),
+    const ports = {
+      topic: (topic: string) => this.#topic(topic),
       cluster: this.#cluster,
       reached: this.#reached,
       memory: this.#memory,
       patienceMs: this.#patienceMs,
-    });
+    };
     try {
-      await reading.run(onBatch);
+      await new FetchLoop(request, signal, ports, onBatch).run();
     } finally {
       done.abort();
     }

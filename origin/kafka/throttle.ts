@@ -20,6 +20,11 @@ export class Throttle {
     if (this.#isOn) this.#until = now + Math.min(ms, MOST_MS);
   }
 
+  /** Whether it ever said so: else the time doesn't matter. */
+  get wasOn(): boolean {
+    return this.#until !== Number.NEGATIVE_INFINITY;
+  }
+
   /** Whether it said so with its last answer. */
   get isOn(): boolean {
     return this.#isOn;

@@ -8,11 +8,12 @@ import type { KnownPublish } from "../publish/sink.ts";
 import { turns } from "../reading/turns.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type BatchHeader, batches, isIdempotent, isMark, readTo } from "./batch-headers.ts";
+import { type FetchFrom, fetchRequest } from "./fetch-request.ts";
 import { kafkaError } from "./patience.ts";
 import type { ProducerIdentity } from "./produce-requests.ts";
 import { recordsOf } from "./record-batches.ts";
 import type { Request } from "./request.ts";
-import { type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
+import { KAFKA_ERROR } from "./requests.ts";
 import { TooLargeError } from "./unpacked.ts";
 import type { Long } from "./wire.ts";
 

@@ -177,11 +177,10 @@ export class Forwarder {
   batch(topic: string, partition: number, epoch: string, batch: Batch): void {
     const { history, partitions, watchList, log } = this.#ports;
     const taken = history.append(topic, partition, epoch, batch);
-    const before = partitions.find(topic, epoch);
-    const next = before?.next ?? 0;
-    const wasReady = before !== undefined && isReady(before);
-    const becameReady = partitions.advance(topic, epoch, batch);
     const state = partitions.find(topic, epoch);
+    const next = state?.next ?? 0;
+    const wasReady = state !== undefined && isReady(state);
+    const becameReady = partitions.advance(topic, epoch, batch);
     // Before its records: they are no continuation.
     if (state !== undefined && isTorn(batch, next)) watchList.removed(state, batch.wholeFrom);
     if (wasReady && state !== undefined && !isReady(state)) this.#ports.readinessChanged();

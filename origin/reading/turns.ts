@@ -22,8 +22,9 @@ export class Turns {
 
   /** Whether this turn's time is used up: then go on `later`. */
   isSpent(): boolean {
+    if (this.#began !== undefined) return this.#now() - this.#began >= TURN_MS;
     this.#begin();
-    return this.#now() - (this.#began ?? 0) >= TURN_MS;
+    return false;
   }
 
   /** Resolves in a later turn, when those who came before have had theirs. */

@@ -23,7 +23,14 @@ export async function watchedRead(
   const givenUp = new AbortController();
   const signal = AbortSignal.any([request.signal, givenUp.signal]);
   const stall = new Stall(performance.now(), bounds);
+  // Since the last look: the clock isn't asked at each of thousands of batches a second.
+  let isAlive = false;
+  let isAnswered = false;
   const look = setInterval(() => {
+    if (isAlive) stall.alive(performance.now());
+    if (isAnswered) stall.answered(performance.now());
+    isAlive = false;
+    isAnswered = false;
     const state = partitions.find(request.topic, request.epoch);
     const ms = state && stall.look(performance.now(), state);
     if (state === undefined || ms === undefined) return;
@@ -40,8 +47,12 @@ export async function watchedRead(
     ended.resolve();
   };
   signal.addEventListener("abort", end, { once: true });
-  const alive = () => stall.alive(performance.now());
-  const answered = () => stall.answered(performance.now());
+  const alive = () => {
+    isAlive = true;
+  };
+  const answered = () => {
+    isAnswered = true;
+  };
   const read = source.read({ ...request, signal, alive }, (batch) => {
     if (isOver) return undefined;
     answered();

@@ -24,6 +24,7 @@ import {
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { ShardPort } from "../watch/outbox.ts";
 import type { ConnectionOptions, Ended } from "./connection-options.ts";
+import { departures } from "./departures.ts";
 import { isAboutCounts, ShardCounts } from "./shard-counts.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
 import { ShardRevocations } from "./shard-revocations.ts";
@@ -110,10 +111,7 @@ export class UplinkConnection implements ShardPort {
   }
 
   soon(run: () => void): void {
-    const waitMs = this.#sentAt + this.#options.timing.batchMs - performance.now();
-    // What one answer of the log brings of several partitions comes in one turn of the loop.
-    if (waitMs <= 0) setImmediate(run);
-    else setTimeout(run, waitMs);
+    departures.add(run, this.#sentAt + this.#options.timing.batchMs);
   }
 
   wake(): void {

@@ -31,7 +31,10 @@ export class BlockedAsks {
   /** Takes out those that need not wait any longer for this partition. */
   takeProgressed(partition: Partition): Ask[] {
     const { epoch, next } = partition;
-    const due = [...(this.#asks.get(epoch) ?? [])].filter(({ blocked }) => {
+    const asks = this.#asks.get(epoch);
+    // As nearly always.
+    if (asks === undefined) return [];
+    const due = [...asks].filter(({ blocked }) => {
       const until = blocked?.kind === "partition" ? blocked.offset : undefined;
       return (isReady(partition) && !blocked?.patient) || (until !== undefined && until < next);
     });

@@ -19,13 +19,20 @@ const EXACT_DIGITS = 15;
 
 /** `7,9⇥frame`, `?13⇥frame` or `0⇥frame` (U3). */
 export function encodeAddressed(to: AddressedTo, frame: Frame): Frame {
-  const address = to.kind === "links" ? to.links.join(",") : to.kind === "question" ? `?${to.id}` : "0";
+  const address = addressOf(to);
   if (typeof frame === "string") return address + TAB + frame;
   const bytes = new Uint8Array(address.length + 1 + frame.length);
   for (let at = 0; at < address.length; at++) bytes[at] = address.charCodeAt(at);
   bytes[address.length] = TAB_BYTE;
   bytes.set(frame, address.length + 1);
   return bytes;
+}
+
+function addressOf(to: AddressedTo): string {
+  if (to.kind === "shard") return "0";
+  if (to.kind === "question") return `?${to.id}`;
+  // Nearly all that travels is for one link.
+  return to.links.length === 1 ? `${to.links[0]}` : to.links.join(",");
 }
 
 export function decodeAddressed(item: Frame): { to: AddressedTo; frame: Frame } | undefined {

@@ -2,6 +2,7 @@
 
 import { batches, isMark } from "../../origin/kafka/batch-headers.ts";
 import { BrokerConnection } from "../../origin/kafka/connection.ts";
+import { fetchRequest } from "../../origin/kafka/fetch-request.ts";
 import type { Address } from "../../origin/kafka/kafkajs.ts";
 import {
   addPartitionToTxnRequest,
@@ -15,7 +16,7 @@ import {
 } from "../../origin/kafka/produce-requests.ts";
 import { type Numbered, producedBatch } from "../../origin/kafka/produced-batch.ts";
 import { recordsOf } from "../../origin/kafka/record-batches.ts";
-import { fetchRequest, metadataRequest, type TopicMetadata } from "../../origin/kafka/requests.ts";
+import { metadataRequest, type TopicMetadata } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
 
 const TRANSACTION_MS = 60_000;

@@ -15,7 +15,7 @@ export const API = {
 export type ApiName = keyof typeof API;
 
 /** What is done with a request: the answer's body, or nothing, whose test has the socket. */
-export type Answer = (socket: Socket, correlation: Buffer) => Buffer | undefined;
+export type Answer = (socket: Socket, correlation: Buffer, request: Buffer) => Buffer | undefined;
 
 export class ScriptedBroker {
   readonly port: number;
@@ -105,7 +105,7 @@ export class ScriptedBroker {
     if (name === undefined) throw new Error(`nobody asks for ${key}`);
     this.asked.push(name);
     const correlation = Buffer.from(request.subarray(4, 8));
-    const body = this.answers[name]?.(socket, correlation);
+    const body = this.answers[name]?.(socket, correlation, request);
     if (body !== undefined) socket.write(frame(correlation, body));
     this.#change();
   }
@@ -154,14 +154,18 @@ export function saslAuthenticate(sessionMs: number): Buffer {
   return body;
 }
 
-/** Of one topic's partitions what they hold; one that names none is what a broker gives that throttles. */
+/**
+ * Of one topic's partitions what they hold; one that names none is what a broker gives that throttles.
+ * @param session Its id and, of the answer as a whole, its error.
+ */
 export function fetchAnswer(
   throttleMs: number,
   topicId?: Buffer,
   partitions: readonly { readonly partition: number; readonly records: Buffer }[] = [],
+  session = { id: 0, error: 0 },
 ): Buffer {
   const writer = new ApiWriter(13, true);
-  writer.tags().int32(throttleMs).int16(0).int32(0);
+  writer.tags().int32(throttleMs).int16(session.error).int32(session.id);
   writer.array(topicId === undefined ? [] : [topicId], (id) => {
     writer.uuid(id);
     writer.array(partitions, ({ partition, records }) => {

@@ -4,8 +4,8 @@ import { type AddressInfo, connect as connectTcp, createServer } from "node:net"
 import { describe, expect, onTestFinished, test } from "vitest";
 import { BrokerConnection } from "../../../origin/kafka/connection.ts";
 import { AT_ONCE, DialGate, type Turn } from "../../../origin/kafka/dial-gate.ts";
+import { fetchRequest } from "../../../origin/kafka/fetch-request.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
-import { fetchRequest } from "../../../origin/kafka/requests.ts";
 import type { KafkaSettings, Limits } from "../../../origin/kafka/settings.ts";
 import { eventually } from "../../support/deadline.ts";
 import {

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ApiReader } from "../../../origin/kafka/api-reader.ts";
 import { ApiWriter } from "../../../origin/kafka/api-writer.ts";
+import type { Fetched } from "../../../origin/kafka/fetch-request.ts";
 import { type FetchConnection, Fetcher } from "../../../origin/kafka/fetcher.ts";
 import type { Request } from "../../../origin/kafka/request.ts";
-import type { Fetched } from "../../../origin/kafka/requests.ts";
 import { Turn } from "../../../origin/kafka/turn.ts";
 import { seeded } from "../../fault/random.ts";
 
@@ -35,21 +35,35 @@ interface Written {
   readonly bytes: number;
 }
 
+interface From {
+  readonly partition: number;
+  readonly offset: number;
+  readonly maxBytes: number;
+}
+
 interface Asked {
   readonly waitMs: number;
   readonly maxBytes: number;
-  readonly from: readonly {
-    readonly partition: number;
-    readonly offset: number;
-    readonly maxBytes: number;
-  }[];
+  readonly session: number;
+  readonly epoch: number;
+  readonly from: readonly From[];
+  readonly forgotten: readonly number[];
 }
+
+/** In the order in which they fill an answer: who was given something goes behind the others, as Kafka does it. */
+type Session = Map<number, From & { readonly toldEnd: number }>;
 
 /** Fills answers as Kafka does, and sends them over a line that all its connections share. */
 class SlowBroker {
   readonly written = new Map<number, Written[]>();
+  readonly #keepsSessions: boolean;
+  readonly #sessions = new Map<number, Session>();
   #news = Promise.withResolvers<void>();
   #sending: { left: number; readonly done: () => void }[] = [];
+
+  constructor(keepsSessions: boolean) {
+    this.#keepsSessions = keepsSessions;
+  }
 
   write(partition: number, bytes: number): void {
     const log = this.written.get(partition) ?? [];
@@ -76,19 +90,35 @@ class SlowBroker {
       heard: { bytes: 0, ms: 0, longestGapMs: 0 },
       close: () => {},
       send: async <T>(request: Request<T>): Promise<T> => {
-        const asked = readFetch(request);
+        const named = readFetch(request);
+        const session = this.#sessionOf(named);
+        const asked = { ...named, from: session === undefined ? named.from : [...session.kept.values()] };
         await this.#something(asked);
-        const answer = this.#answerOf(asked);
+        const all = this.#answerOf(asked);
+        const answer = session === undefined ? all : newsIn(session.kept, all, named.epoch === 0);
         const bytes = answer.reduce((sum, { records }) => sum + records.length + OVERHEAD_BYTES, 0);
         const beganAt = performance.now();
         await new Promise<void>((done) => this.#sending.push({ left: bytes, done }));
         connection.heard = { bytes, ms: performance.now() - beganAt, longestGapMs: STEP_MS };
         connection.signs++;
-        // Only fetches are sent here.
-        return answer as T;
+        return request.decode(new ApiReader(encoded(session?.id ?? 0, answer), VERSION, true)).answer;
       },
     };
     return connection;
+  }
+
+  /** What is asked for within a session, if there is one. */
+  #sessionOf({ session, epoch, from, forgotten }: Asked): { id: number; kept: Session } | undefined {
+    if (!this.#keepsSessions || epoch < 0) return undefined;
+    const id = epoch === 0 ? this.#sessions.size + 1 : session;
+    const kept: Session = this.#sessions.get(id) ?? new Map();
+    this.#sessions.set(id, kept);
+    for (const one of from) {
+      const { toldEnd = -1 } = kept.get(one.partition) ?? {};
+      kept.set(one.partition, { ...one, toldEnd });
+    }
+    for (const partition of forgotten) kept.delete(partition);
+    return { id, kept };
   }
 
   /** There is something to answer with, or it was waited for as long as was asked. */
@@ -134,7 +164,8 @@ function readFetch(request: Request<unknown>): Asked {
   const waitMs = reader.int32();
   reader.int32();
   const maxBytes = reader.int32();
-  reader.skip(1 + 4 + 4);
+  reader.skip(1);
+  const [session, epoch] = [reader.int32(), reader.int32()];
   const from = reader.array(() => {
     reader.uuid();
     const partitions = reader.array(() => {
@@ -150,7 +181,42 @@ function readFetch(request: Request<unknown>): Asked {
     reader.tags();
     return partitions;
   });
-  return { waitMs, maxBytes, from: from.flat() };
+  const forgotten = reader.array(() => {
+    reader.uuid();
+    const partitions = reader.array(() => reader.int32());
+    reader.tags();
+    return partitions;
+  });
+  return { waitMs, maxBytes, session, epoch, from: from.flat(), forgotten: forgotten.flat() };
+}
+
+/** All at first, and then only what has something or another end. */
+function newsIn(kept: Session, all: readonly Fetched[], isFirst: boolean): Fetched[] {
+  const news: Fetched[] = [];
+  for (const fetched of all) {
+    const { partition, records, highWatermark } = fetched;
+    const one = kept.get(partition);
+    if (one === undefined) continue;
+    if (records.length > 0) kept.delete(partition);
+    kept.set(partition, { ...one, toldEnd: highWatermark });
+    if (isFirst || records.length > 0 || one.toldEnd !== highWatermark) news.push(fetched);
+  }
+  return news;
+}
+
+function encoded(session: number, answer: readonly Fetched[]): Buffer {
+  const writer = new ApiWriter(VERSION, true);
+  writer.int32(0).int16(0).int32(session);
+  writer.array([TOPIC], (id) => {
+    writer.uuid(id);
+    writer.array(answer, ({ partition, highWatermark, records }) => {
+      writer.int32(partition).int16(0).int64(highWatermark).int64(highWatermark).int64(0);
+      writer.array([], () => {}).int32(-1);
+      writer.bytesField(records).tags();
+    });
+    writer.tags();
+  });
+  return writer.tags().bytes;
 }
 
 /** Reads as a FetchLoop does. `read` hears when each batch came. */
@@ -180,40 +246,46 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("what is written now comes soon over a slow line, though a backlog of large batches comes over it, and that comes, too", async () => {
-  const random = seeded(1);
-  const broker = new SlowBroker();
-  const fetcher = new Fetcher(
-    () => broker.connect(),
-    (error) => {
-      throw error;
-    },
-  );
-  for (let i = 0; i < BACKLOG_BATCHES.count; i++) broker.write(BACKLOG, BACKLOG_BATCHES.bytes);
-  const write = (partition: number) => {
-    broker.write(partition, LIVE_BYTES);
-    setTimeout(write, LIVE_EVERY_MS * (0.5 + random()), partition);
-  };
-  for (const partition of LIVE) setTimeout(write, LIVE_EVERY_MS * random(), partition);
-  setInterval(() => broker.pass(), STEP_MS);
-  let latestMs = 0;
-  let read = 0;
-  for (const partition of LIVE)
-    void follow(
-      fetcher,
-      partition,
-      (offset) => {
-        const { at = 0 } = broker.written.get(partition)?.[offset] ?? {};
-        latestMs = Math.max(latestMs, performance.now() - at);
+test.each([
+  ["keeps fetch sessions", true],
+  ["keeps none", false],
+])(
+  "what is written now comes soon over a slow line, though a backlog of large batches comes over it, and that comes, too: of a broker that %s",
+  async (_, keepsSessions) => {
+    const random = seeded(1);
+    const broker = new SlowBroker(keepsSessions);
+    const fetcher = new Fetcher(
+      () => broker.connect(),
+      (error) => {
+        throw error;
       },
-      broker,
     );
-  void follow(fetcher, BACKLOG, () => read++, broker);
+    for (let i = 0; i < BACKLOG_BATCHES.count; i++) broker.write(BACKLOG, BACKLOG_BATCHES.bytes);
+    const write = (partition: number) => {
+      broker.write(partition, LIVE_BYTES);
+      setTimeout(write, LIVE_EVERY_MS * (0.5 + random()), partition);
+    };
+    for (const partition of LIVE) setTimeout(write, LIVE_EVERY_MS * random(), partition);
+    setInterval(() => broker.pass(), STEP_MS);
+    let latestMs = 0;
+    let read = 0;
+    for (const partition of LIVE)
+      void follow(
+        fetcher,
+        partition,
+        (offset) => {
+          const { at = 0 } = broker.written.get(partition)?.[offset] ?? {};
+          latestMs = Math.max(latestMs, performance.now() - at);
+        },
+        broker,
+      );
+    void follow(fetcher, BACKLOG, () => read++, broker);
 
-  await vi.advanceTimersByTimeAsync(ENOUGH_MS);
-  fetcher.close();
+    await vi.advanceTimersByTimeAsync(ENOUGH_MS);
+    fetcher.close();
 
-  expect(read).toBe(BACKLOG_BATCHES.count);
-  // Not more than two batches of the backlog take.
-  expect(latestMs).toBeLessThan((2 * BACKLOG_BATCHES.bytes) / BYTES_PER_MS);
-});
+    expect(read).toBe(BACKLOG_BATCHES.count);
+    // Not more than two batches of the backlog take.
+    expect(latestMs).toBeLessThan((2 * BACKLOG_BATCHES.bytes) / BYTES_PER_MS);
+  },
+);

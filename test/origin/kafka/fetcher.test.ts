@@ -1,10 +1,11 @@
 /** Fetching from a broker that throttles, falls silent or ends its connections: every fetch is answered, or fails. */
 import { test } from "vitest";
-import type { Mood } from "../../../origin/kafka/ask.ts";
+import { ApiReader } from "../../../origin/kafka/api-reader.ts";
+import type { Mood, Next } from "../../../origin/kafka/ask.ts";
 import { BrokerConnection } from "../../../origin/kafka/connection.ts";
+import type { Fetched } from "../../../origin/kafka/fetch-request.ts";
 import { Fetcher } from "../../../origin/kafka/fetcher.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
-import type { Fetched } from "../../../origin/kafka/requests.ts";
 import { Turn } from "../../../origin/kafka/turn.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
@@ -225,6 +226,124 @@ test.concurrent("of a line that gets slow in the middle of a large answer less i
   expect(fetched.records).toEqual(records);
   expect(broker.sockets).toHaveLength(2);
   expect(failures).toEqual([]);
+});
+
+/** Of a request to fetch, of version 13: its session, and how many partitions it names. */
+function sessionOf(request: Buffer) {
+  const reader = new ApiReader(request.subarray(10 + request.readInt16BE(8)), 13, true);
+  reader.tags();
+  reader.skip(4 + 4 + 4 + 4 + 1); // replica, waits, bytes, isolation
+  return { id: reader.int32(), epoch: reader.int32(), named: reader.arrayLength() };
+}
+
+test.concurrent("of a broker that keeps a session only what has changed is asked for; what it leaves out goes on waiting, or stands as it was", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { broker, fetch } = await World.begin(onTestFinished);
+  const asked: ReturnType<typeof sessionOf>[] = [];
+  const session = { id: 5, error: 0 };
+  const whole = [0, 1, 2].map((partition) => ({ partition, records: Buffer.alloc(0) }));
+  const one = [{ partition: 1, records }];
+  broker.answers.fetch = (_socket, _correlation, request) => {
+    asked.push(sessionOf(request));
+    return fetchAnswer(0, TOPIC, asked.length === 1 ? whole : asked.length < 5 ? [] : one, session);
+  };
+
+  const waits = [fetch(0), fetch(1), fetch(2)] as const;
+  const fetched = await waits[1];
+  const first = await fetch(1, "first");
+
+  expect(fetched.records).toEqual(records);
+  // There is no news of it.
+  expect(first).toMatchObject({ partition: 1, highWatermark: 1 });
+  expect(asked[0]).toEqual({ id: 0, epoch: 0, named: 3 });
+  expect(asked[1]).toEqual({ id: 5, epoch: 1, named: 0 });
+  expect(asked[4]).toEqual({ id: 5, epoch: 4, named: 0 });
+  expect(broker.sockets).toHaveLength(1);
+  await expect(Promise.race([waits[0], waits[2], "waits"])).resolves.toBe("waits");
+  for (const wait of waits) wait.catch(() => {});
+});
+
+test.concurrent("after an answer that may have been cut short all is asked for in order, which a session doesn't keep; then it goes on", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { broker, fetch } = await World.begin(onTestFinished);
+  const asked: ReturnType<typeof sessionOf>[] = [];
+  const session = { id: 5, error: 0 };
+  const large = recordBatch({ firstOffset: 0, values: ["x".repeat(20_000)] });
+  broker.answers.fetch = (_socket, _correlation, request) => {
+    asked.push(sessionOf(request));
+    const whole = [0, 1, 2].map((partition) => ({
+      partition,
+      records: asked.length === 2 && partition === 1 ? large : Buffer.alloc(0),
+    }));
+    return asked.length < 4
+      ? fetchAnswer(0, TOPIC, whole, asked.length === 3 ? undefined : session)
+      : fetchAnswer(0, TOPIC, [{ partition: 1, records }], session);
+  };
+
+  const waits = [fetch(0), fetch(1), fetch(2)] as const;
+  await waits[1];
+  await fetch(1);
+
+  expect(asked.slice(1, 4)).toEqual([
+    { id: 5, epoch: 1, named: 0 },
+    { id: 0, epoch: -1, named: 3 },
+    { id: 5, epoch: 2, named: 0 },
+  ]);
+  for (const wait of waits) wait.catch(() => {});
+});
+
+test.concurrent.for([70, 71, 106])(
+  "a broker that refuses its session with %i is asked again at once, over the same connection, with all that is wanted",
+  async (error, { onTestFinished, expect }) => {
+    const { broker, fetch, failures } = await World.begin(onTestFinished);
+    const asked: ReturnType<typeof sessionOf>[] = [];
+    broker.answers.fetch = (_socket, _correlation, request) => {
+      asked.push(sessionOf(request));
+      const none = [0, 1].map((partition) => ({ partition, records: Buffer.alloc(0) }));
+      const both = [0, 1].map((partition) => ({ partition, records }));
+      if (asked.length === 1) return fetchAnswer(0, TOPIC, none, { id: 5, error: 0 });
+      return asked.length === 2
+        ? fetchAnswer(0, undefined, [], { id: 0, error })
+        : fetchAnswer(0, TOPIC, both, { id: 6, error: 0 });
+    };
+
+    const both = await Promise.all([fetch(0), fetch(1)]);
+
+    for (const fetched of both) expect(fetched.records).toEqual(records);
+    expect(asked.slice(0, 3)).toEqual([
+      { id: 0, epoch: 0, named: 2 },
+      { id: 5, epoch: 1, named: 0 },
+      { id: 5, epoch: 0, named: 2 },
+    ]);
+    expect(broker.sockets).toHaveLength(1);
+    expect(failures).toEqual([]);
+  },
+);
+
+test.concurrent("an answer that its asker takes is no answer to wait for: what it wants next is asked for", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { broker, fetcher, answer } = await World.begin(onTestFinished);
+  answer(answered());
+  const from = { topic: "t", topicId: TOPIC, partition: 0, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
+  const taken: Fetched[] = [];
+  const take = (fetched: Fetched): Next | undefined => {
+    taken.push(fetched);
+    if (taken.length === 3) return undefined;
+    return { from: { ...from, offset: taken.length }, mood: "flowing", knownHeld: 0 };
+  };
+
+  const standing = { mood: "first", knownHeld: 0, turn: new Turn() } as const;
+  const fetched = await fetcher.fetch(from, standing, never, () => {}, take);
+
+  expect(taken).toHaveLength(3);
+  expect(fetched).toBe(taken[2]);
+  expect(broker.asked.filter((one) => one === "fetch")).toHaveLength(3);
 });
 
 test.concurrent("renewed, nothing that was under way is waited for, and what comes next goes over new connections", async ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readFlags } from "./flags.ts";
+import { again, readFlags } from "./flags.ts";
 
 const NAMES = ["kill -9 of an origin", "kill -9 of all origins", "crash of a shard"];
 const flags = (...args: string[]) => readFlags(args, NAMES, 7);
@@ -26,6 +26,23 @@ test("what is given is taken", () => {
     verbose: true,
   });
   expect(flags("--kinds", "crash").kinds).toEqual(["crash of a shard"]);
+});
+
+test("how to repeat a run names all that was given, and its seed", () => {
+  const args = [
+    "--minutes",
+    "2",
+    "--kinds=one of two,a slice",
+    "--readme",
+    "--runtime",
+    "node,node",
+    "--verbose",
+  ];
+  const told = '--minutes 2 --kinds "one of two,a slice" --runtime node,node --verbose --seed 7';
+
+  expect(again(args, 7)).toBe(told);
+  expect(again([...args, "--seed", "3"], 7)).toBe(told);
+  expect(again([], 7)).toBe("--seed 7");
 });
 
 describe("nonsense is refused in a sentence:", () => {

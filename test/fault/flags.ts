@@ -100,6 +100,18 @@ export function readFlags(args: readonly string[], names: readonly string[], any
   };
 }
 
+/** The flags that bring the same faults again. Nothing is written into documents then. */
+export function again(args: readonly string[], seed: number): string {
+  const { tokens } = parseArgs({ options: OPTIONS, args: [...args], tokens: true });
+  const kept = tokens.flatMap((token) => {
+    if (token.kind !== "option" || token.name === "seed" || token.name === "readme") return [];
+    const { rawName, value } = token;
+    if (value === undefined) return [rawName];
+    return [rawName, /^[\w.,-]+$/.test(value) ? value : JSON.stringify(value)];
+  });
+  return [...kept, "--seed", seed].join(" ");
+}
+
 const wrong = (name: string, text: string, wanted: string) =>
   `--${name} is ${JSON.stringify(text)}; it must be ${wanted}`;
 

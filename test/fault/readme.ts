@@ -22,7 +22,7 @@ export const DOCUMENTS: readonly Document[] = [
 
 const COMMAND = /npm run test:fault -- --minutes [\d.]+ --seed \d+( --runtime [a-z,]+)?/g;
 
-export const commandOf = ({ minutes, seed, runtimes }: Pick<Flags, "minutes" | "seed" | "runtimes">) =>
+const commandOf = ({ minutes, seed, runtimes }: Pick<Flags, "minutes" | "seed" | "runtimes">) =>
   `npm run test:fault -- --minutes ${minutes} --seed ${seed} --runtime ${runtimes.join()}`;
 
 /**

@@ -2,10 +2,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { faultRun } from "./fault-run.ts";
-import { type Flags, readFlags, USAGE } from "./flags.ts";
+import { again, type Flags, readFlags, USAGE } from "./flags.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { publishTable } from "./publishing/publish-report.ts";
-import { commandOf, DOCUMENTS, renewed } from "./readme.ts";
+import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, table } from "./report.ts";
 
 const SIGNALS = [
@@ -64,7 +64,8 @@ async function main(): Promise<number> {
   say(`the origins said: ${events.join(", ")}`);
   const wrong = failures(results);
   for (const line of wrong.slice(0, 60)) say(`FAILED ${line}`);
-  say(wrong.length === 0 ? "passed" : `failed; repeat with: ${commandOf(flags)}`);
+  const repeat = () => `npm run test:fault -- ${again(process.argv.slice(2), seed)}`;
+  say(wrong.length === 0 ? "passed" : `failed; repeat with: ${repeat()}`);
   for (const document of flags.readme && wrong.length === 0 ? DOCUMENTS : []) {
     const path = join(import.meta.dirname, "../..", document.path);
     writeFileSync(path, renewed(readFileSync(path, "utf8"), document, results, flags));

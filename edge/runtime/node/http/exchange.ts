@@ -105,6 +105,8 @@ async function stream(body: ReadableStream<Uint8Array>, to: ServerResponse): Pro
     reader.cancel().catch(() => {});
   };
   to.once("close", gone);
+  // It may break off while its client takes nothing: then nobody reads on, and it would stay for as long as the client wants.
+  reader.closed.catch(() => to.destroy());
   try {
     to.flushHeaders();
     for (;;) {

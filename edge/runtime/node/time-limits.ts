@@ -4,6 +4,8 @@ export const TIME_LIMITS = {
   idleMs: 10_000,
   /** Between two looks at which are idle. */
   idleLookMs: 1_000,
+  /** Between two collections of the garbage that objects left. */
+  collectMs: 30_000,
   /** Work that has piled up between objects lets the network have its turn. */
   turnMs: 5,
   /** For a client to answer a close. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { compileFunction } from "node:vm";
 import { PLATFORM } from "./globals.ts";
 import type { ObjectClass } from "./objects/actor.ts";
+import { collector } from "./objects/collect.ts";
 import { Namespace } from "./objects/namespace.ts";
 import { DurableObject } from "./objects/state.ts";
 import { refuse } from "./refused.ts";
@@ -65,8 +66,10 @@ export function loadWorker({ module, storage, objects, env: given }: WorkerSetti
 
 /** Takes objects out of memory that nothing keeps awake, from now on. */
 export function keepResting({ namespaces }: Loaded): void {
+  const collect = collector([...namespaces.values()]);
   setInterval(() => {
     for (const namespace of namespaces.values()) namespace.rest();
+    collect(performance.now());
   }, TIME_LIMITS.idleLookMs).unref();
 }
 

@@ -27,10 +27,17 @@ export class Namespace {
   readonly #env: unknown;
   /** By name. */
   readonly #actors = new Map<string, Actor>();
+  /** How many of its objects have gone so far, nothing of them being left but what they stored. */
+  gone = 0;
 
   constructor(objectClass: ObjectClass, env: unknown) {
     this.#class = objectClass;
     this.#env = env;
+  }
+
+  /** How many objects there is anything of. */
+  get size(): number {
+    return this.#actors.size;
   }
 
   idFromName(name: string): ObjectId {
@@ -70,7 +77,9 @@ export class Namespace {
     const known = this.#actors.get(name);
     if (known !== undefined) return known;
     const actor: Actor = new Actor(id, this.#class, this.#env, () => {
-      if (this.#actors.get(name) === actor) this.#actors.delete(name);
+      if (this.#actors.get(name) !== actor) return;
+      this.#actors.delete(name);
+      this.gone++;
     });
     this.#actors.set(name, actor);
     return actor;

@@ -50,9 +50,12 @@ async function answerOf(path: string): Promise<"a value" | "overloaded" | "somet
   const subscriber = subscribe(path);
   // workerd may leave a connection open when it has closed the WebSocket on it, so that the client hears of it late.
   let reason = "";
-  subscriber.socket.on("upgrade", (response) => {
-    response.socket.on("data", (chunk: Buffer) => {
-      if (chunk.length < 200) reason += chunk.toString("latin1");
+  subscriber.socket.on("upgrade", ({ socket }) => {
+    // Before it is open, whoever listens would be handed the first frames in place of it.
+    subscriber.socket.on("open", () => {
+      socket.on("data", (chunk: Buffer) => {
+        if (chunk.length < 200) reason += chunk.toString("latin1");
+      });
     });
   });
   await eventually(

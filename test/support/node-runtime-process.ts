@@ -1,7 +1,10 @@
 /** The runtime on Node as a process, with hooks that production has not: objects can be taken out of memory. */
 import type { AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { openDoor } from "../../edge/runtime/node/http/server.ts";
 import { keepResting, loadWorker, type WorkerSettings } from "../../edge/runtime/node/worker.ts";
+
+const LOOK_MS = 5;
 
 export interface Eviction {
   readonly number: number;
@@ -14,10 +17,11 @@ process.on("disconnect", () => process.exit(0));
 process.on("unhandledRejection", (error) => console.error("nobody waits for what failed:", error));
 
 const loaded = loadWorker(JSON.parse(process.argv[2] ?? "") as WorkerSettings);
-process.on("message", ({ number, className, name, webSockets }: Eviction) => {
+process.on("message", async ({ number, className, name, webSockets }: Eviction) => {
   const actor = loaded.namespaces.get(className)?.find(name);
   if (webSockets === "close") actor?.abort(new Error("ended by a test"));
-  else actor?.evict();
+  // As on workerd: not before nothing keeps it awake.
+  else while (actor?.rest(Number.POSITIVE_INFINITY) === false) await setTimeout(LOOK_MS);
   process.send?.({ number });
 });
 keepResting(loaded);

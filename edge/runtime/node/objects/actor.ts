@@ -48,10 +48,11 @@ export class Actor implements Taker {
     this.#gone = gone;
   }
 
-  /** Takes it out of memory if nothing has kept it awake since then. */
-  rest(since: number): void {
+  /** Takes it out of memory if nothing has kept it awake since then. Tells whether it is out. */
+  rest(since: number): boolean {
     if (this.#life === undefined) this.#leave();
     else if (this.#life.isIdle && this.#life.touchedAt < since) this.evict();
+    return this.#life === undefined;
   }
 
   /** Its memory is gone; its sockets stay, but for those that it dialled. */

@@ -301,6 +301,7 @@ test("edge, on workerd that is installed beside it, origin, doctor and token, ea
   onTestFinished(() => rmSync(join(project, "streams.json")));
   const key = `a:first:${"k".repeat(43)}`;
   const env = {
+    RUNTIME: "workerd",
     DATA_DIR: mkdtempSync(join(folder, "data-")),
     EDGE_URL: url,
     UPLINK_KEY: key,

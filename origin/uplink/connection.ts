@@ -22,9 +22,10 @@ import {
   type ShardSays,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
-import type { ShardPort } from "../watch/outbox.ts";
+import type { Outgoing, ShardPort } from "../watch/outbox.ts";
 import type { ConnectionOptions, Ended } from "./connection-options.ts";
 import { departures } from "./departures.ts";
+import { BINARY, maskedFrame, TEXT } from "./masked-frame.ts";
 import { isAboutCounts, ShardCounts } from "./shard-counts.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
 import { ShardRevocations } from "./shard-revocations.ts";
@@ -98,12 +99,11 @@ export class UplinkConnection implements ShardPort {
     return this.#wire?.bytesWritten ?? 0;
   }
 
-  send(messages: readonly Message[]): void {
-    for (const message of messages) {
-      // A text is masked as bytes anyway, and goes to the kernel in one piece if it comes as such.
-      const isText = typeof message === "string";
-      this.#socket.send(isText ? Buffer.from(message) : message, { binary: !isText }, this.#sent);
-    }
+  send(messages: readonly Outgoing[]): void {
+    // Without compression `ws` holds nothing back, so that what is written past it keeps its place.
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    for (const { isText, pieces } of messages)
+      this.#wire?.write(maskedFrame(isText ? TEXT : BINARY, pieces), this.#sent);
     this.#sentAt = performance.now();
     if (this.#congested || this.#socket.bufferedAmount <= this.#options.backlogBytes) return;
     this.#congested = true;

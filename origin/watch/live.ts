@@ -5,13 +5,13 @@ import { withComponent } from "../../shared/protocol/position.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { WatchCounts } from "./counts.ts";
 import type { Watch } from "./interest.ts";
-import { frameOf } from "./record-frame.ts";
+import { liveFrameOf, type SplitFrame } from "./record-frame.ts";
 import { type SubjectPorts, standingOf } from "./subject.ts";
 
 /** Sends a record to all who are live, or marks them as behind if their uplink is congested (U10). */
 export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
   const previous = watch.tails.get(record.epoch) ?? record.previous;
-  let frame: Frame | undefined;
+  let frame: Frame | SplitFrame | undefined;
   for (const interest of watch.interests.values()) {
     if (!interest.isLive || interest.forwarding.kind !== "on") continue;
     const { shard, address } = interest;
@@ -22,7 +22,7 @@ export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord
       shard.work.add(interest);
       continue;
     }
-    frame ??= frameOf(watch.endpoint.path, record, previous);
+    frame ??= liveFrameOf(watch.endpoint.path, record, previous);
     shard.outbox.add(address, frame);
     counts.forwarded++;
   }

@@ -2,6 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import {
   decodeUtf8,
+  encodeBytesHead,
+  encodeJsonHead,
   encodeUpdate,
   type Frame,
   type Header,
@@ -15,6 +17,30 @@ import { kindOfStored } from "../index/travelling.ts";
 import type { RecordHeader } from "../source/source.ts";
 
 const NO_HEADERS: readonly Header[] = [];
+
+/** A frame before it is put together: what stands before its value, and the value as it was produced. */
+export interface SplitFrame {
+  /** Then the value is JSON, and JSON_END follows. */
+  readonly isText: boolean;
+  readonly head: string;
+  readonly value: Uint8Array;
+}
+
+/** The same as `frameOf` for who sends it on at once: of bytes no text need be made, to make bytes of it again. */
+export function liveFrameOf(
+  path: string,
+  record: IndexedRecord,
+  previous: number | undefined,
+): Frame | SplitFrame {
+  const { epoch, offset, timestamp, value, headersOmitted } = record;
+  const isPlain = record.headers.length === 0 && headersOmitted === undefined;
+  if (!isPlain || !(value instanceof Uint8Array)) return frameOf(path, record, previous);
+  const kind = kindOfStored(record.kind, value);
+  const update = { endpoint: path, epoch, offset, previous, timestamp, headers: NO_HEADERS };
+  if (kind === "json") return { isText: true, head: encodeJsonHead(update), value };
+  if (kind === "bytes") return { isText: false, head: encodeBytesHead(update, value.length), value };
+  return frameOf(path, record, previous);
+}
 
 /** `path` is the canonical path of the record's endpoint; `previous` may be known better than by the index. */
 export function frameOf(path: string, record: IndexedRecord, previous: number | undefined): Frame {

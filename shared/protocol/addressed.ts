@@ -18,6 +18,8 @@ const ONE = 0x31;
 const EXACT_DIGITS = 15;
 
 /** `7,9⇥frame`, `?13⇥frame` or `0⇥frame` (U3). */
+export function encodeAddressed(to: AddressedTo, frame: string): string;
+export function encodeAddressed(to: AddressedTo, frame: Frame): Frame;
 export function encodeAddressed(to: AddressedTo, frame: Frame): Frame {
   const address = addressOf(to);
   if (typeof frame === "string") return address + TAB + frame;

@@ -71,25 +71,41 @@ export function kindOf(bytes: Uint8Array | null, isUtf8: (bytes: Uint8Array) => 
   return isJsonText(bytes) ? "json" : "text";
 }
 
-/** Header fields come first and are never objects; the value comes last (F2), so that nobody need parse it. */
-export function encodeUpdate(update: Update): Frame {
-  const { value } = update;
+/** What stands before the value in the frame of an update whose value is JSON. After the value comes JSON_END. */
+export function encodeJsonHead(update: Omit<Update, "value">): string {
+  return `${encodeHead(update)},"v":`;
+}
+
+export const JSON_END = "}";
+
+/** What stands before a value of so many bytes in a binary frame. After the value comes nothing. */
+export function encodeBytesHead(update: Omit<Update, "value">, length: number): string {
+  return `${encodeHead(update)},"n":${length}}\n`;
+}
+
+function encodeHead(update: Omit<Update, "value">): string {
   let head = `{"e":"${update.endpoint}","p":"${update.epoch}:${update.offset}"`;
   if (update.previous !== undefined) head += `,"q":${update.previous}`;
   if (update.timestamp !== undefined) head += `,"t":${update.timestamp}`;
   if (update.headers.length > 0) head += `,"h":${JSON.stringify(update.headers.map(encodeHeader))}`;
   if (update.headersOmitted !== undefined) head += `,"x":${update.headersOmitted}`;
+  return head;
+}
+
+/** Header fields come first and are never objects; the value comes last (F2), so that nobody need parse it. */
+export function encodeUpdate(update: Update): Frame {
+  const { value } = update;
   switch (value.kind) {
     case "json":
-      return `${head},"v":${value.text}}`;
+      return encodeJsonHead(update) + value.text + JSON_END;
     case "text":
-      return `${head},"s":${JSON.stringify(value.text)}}`;
+      return `${encodeHead(update)},"s":${JSON.stringify(value.text)}}`;
     case "tombstone":
-      return `${head},"d":true}`;
+      return `${encodeHead(update)},"d":true}`;
     case "omitted":
-      return `${head},"o":${value.size}}`;
+      return `${encodeHead(update)},"o":${value.size}}`;
     case "bytes": {
-      const header = encoder.encode(`${head},"n":${value.bytes.length}}\n`);
+      const header = encoder.encode(encodeBytesHead(update, value.bytes.length));
       const frame = new Uint8Array(header.length + value.bytes.length);
       frame.set(header);
       frame.set(value.bytes, header.length);

@@ -1,10 +1,11 @@
 /** A shard port that keeps what is sent to it. */
-import type { ShardPort } from "../../origin/watch/outbox.ts";
+import type { Outgoing, ShardPort } from "../../origin/watch/outbox.ts";
 import type { WatchList } from "../../origin/watch/watch-list.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { decodeOriginSays } from "../../shared/protocol/uplink.ts";
+import { messageOf } from "./outgoing.ts";
 
 export class RecordingShard implements ShardPort {
   readonly #watchList: WatchList;
@@ -17,8 +18,8 @@ export class RecordingShard implements ShardPort {
     watchList.shardConnected(this);
   }
 
-  send(messages: readonly Message[]): void {
-    this.messages.push(...messages);
+  send(messages: readonly Outgoing[]): void {
+    this.messages.push(...messages.map(messageOf));
   }
 
   soon(run: () => void): void {

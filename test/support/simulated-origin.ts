@@ -4,7 +4,7 @@
  */
 import { TIME_LIMITS } from "../../origin/time-limits.ts";
 import type { AnswerBounds } from "../../origin/watch/answer-bounds.ts";
-import type { ShardPort } from "../../origin/watch/outbox.ts";
+import type { Outgoing, ShardPort } from "../../origin/watch/outbox.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
@@ -15,6 +15,7 @@ import { decodePublish, encodePublished, type Published } from "../../shared/pro
 import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { decodeShardSays, encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
+import { messageOf } from "./outgoing.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 import type { Wire } from "./simulated-wires.ts";
 import type { WrittenLog } from "./written-log.ts";
@@ -399,8 +400,8 @@ class Uplink implements ShardPort {
     while (this.#isAwake) this.#isAwake = this.#process.watchList.step(this);
   }
 
-  send(messages: readonly Message[]): void {
-    const frames = messages.flatMap(framesOf);
+  send(messages: readonly Outgoing[]): void {
+    const frames = messages.flatMap((message) => framesOf(messageOf(message)));
     for (const frame of frames) {
       const [, link, path = "", id] = /^(\d+)\t\{"attached":"([^"]*)","id":(\d+)/.exec(String(frame)) ?? [];
       this.#open.get(keyOf(Number(link), path))?.delete(Number(id));

@@ -3,7 +3,7 @@
  * edge does, check every answer as it comes, and remember what they received. Nothing happens by itself.
  */
 import { expect } from "vitest";
-import type { ShardPort } from "../../origin/watch/outbox.ts";
+import type { Outgoing, ShardPort } from "../../origin/watch/outbox.ts";
 import type { WatchList } from "../../origin/watch/watch-list.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { decodeAddressed } from "../../shared/protocol/addressed.ts";
@@ -12,6 +12,7 @@ import { type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { type Position, reaches } from "../../shared/protocol/position.ts";
 import { decodeOriginSays, type OriginSays } from "../../shared/protocol/uplink.ts";
+import { messageOf } from "./outgoing.ts";
 
 /** One endpoint on one link. */
 export class WatchingObject {
@@ -169,8 +170,8 @@ export class SimulatedShard implements ShardPort {
     this.isAwake = true;
   }
 
-  send(messages: readonly Message[]): void {
-    for (const message of messages) {
+  send(messages: readonly Outgoing[]): void {
+    for (const message of messages.map(messageOf)) {
       this.messages++;
       const items = typeof message === "string" ? splitText(message) : (splitBinary(message) ?? []);
       expect(items.length).toBeGreaterThan(0);

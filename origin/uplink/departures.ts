@@ -2,6 +2,10 @@
  * When uplinks send what comes by itself. Each wake of this process costs more than what it sends, so those that wait leave
  * together: when the first of them may, the others go with it, sooner than they would by themselves.
  */
+
+/** No timer of Node's is shorter, and it costs a wake of its own: what would wait for less leaves with what is at hand. */
+const SHORTEST_MS = 1;
+
 export class Departures {
   #due: (() => void)[] = [];
   #waiting: (() => void)[] = [];
@@ -11,12 +15,12 @@ export class Departures {
 
   /**
    * Runs it once.
-   * @param at By when, in milliseconds of the monotonic clock, or sooner; in this turn of the loop if that is over: what one answer
-   * of the log brings of several partitions comes within one.
+   * @param at By when, in milliseconds of the monotonic clock, or sooner; in this turn of the loop if that is over, or nearly: what
+   * one answer of the log brings of several partitions comes within one.
    */
   add(run: () => void, at: number): void {
     const waitMs = at - performance.now();
-    if (waitMs <= 0) {
+    if (waitMs < SHORTEST_MS) {
       if (this.#due.push(run) === 1) setImmediate(() => this.#leave());
       return;
     }

@@ -30,6 +30,18 @@ test("what may leave at once does so in this turn of the loop, all of it by one 
   expect(left).toEqual(["a", "b"]);
 });
 
+test("what may leave in less than a timer takes doesn't wait for one", () => {
+  const { left, add } = world();
+
+  add("soon", 0.9);
+  add("waits", 1);
+  vi.advanceTimersByTime(0);
+  expect(left).toEqual(["soon"]);
+  vi.advanceTimersByTime(1);
+
+  expect(left).toEqual(["soon", "waits"]);
+});
+
 test("what waits leaves when the first of it may, by one wake", () => {
   const { left, add } = world();
 

@@ -61,9 +61,9 @@ export class ApiWriter {
   }
 
   string(text: string | null): this {
-    if (this.#isFlexible) return this.bytesField(text === null ? null : Buffer.from(text));
-    if (text === null) return this.int16(-1);
-    const bytes = Buffer.from(text);
+    const bytes = text === "" ? NOTHING : text === null ? null : Buffer.from(text);
+    if (this.#isFlexible) return this.bytesField(bytes);
+    if (bytes === null) return this.int16(-1);
     return this.int16(bytes.length).raw(bytes);
   }
 

@@ -37,16 +37,17 @@ export class BrokerConnection {
   /** Aborts when the connection is closed. */
   readonly #closing = new AbortController();
   #isClosed = false;
-  /** What rejects the requests that aren't answered yet. */
+  /** What fails the requests that aren't answered yet. */
   #unanswered: ((why: Error) => void)[] = [];
   #kafkajs: Kafkajs | undefined;
   /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
   #tcp: Socket | undefined;
   /** Once it is open. */
   #ready: Ready | undefined;
-  #last: Promise<unknown> = Promise.resolve();
-  /** That aren't answered, the one that is under way included. */
-  #requests = 0;
+  /** Whether a request is under way. */
+  #isAsking = false;
+  /** What makes those that wait for its answer. */
+  #queue: (() => void)[] = [];
   readonly #throttle = new Throttle();
   #bytesHeard = 0;
   #wasOpen = false;
@@ -117,34 +118,49 @@ export class BrokerConnection {
    * such request, else with what went wrong: the connection is then closed.
    */
   send<T>(request: Request<T>): Promise<T> {
-    if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#unanswered.push(reject);
-    const answered = (answer: T) => {
-      this.#requests--;
-      this.#settled(reject);
-      resolve(answer);
+    this.ask(request, resolve, reject);
+    return promise;
+  }
+
+  /** The same without a promise: calls one of the two, once, in the step in which the answer comes. They must not throw. */
+  ask<T>(request: Request<T>, answered: (answer: T) => void, failed: (why: Error) => void): void {
+    if (this.closed) {
+      failed(this.#closing.signal.reason);
+      return;
+    }
+    this.#unanswered.push(failed);
+    const taken = (answer: T) => {
+      this.#settled(failed);
+      answered(answer);
+      this.#goOn();
     };
-    const failed = (error: unknown) => {
-      this.#requests--;
+    const refused = (error: unknown) => {
       if (!(error instanceof UnsupportedError))
         return this.#fail(error instanceof Error ? error : new Error(String(error)));
       // It wasn't sent, which is no reason to end what others use.
-      this.#settled(reject);
-      reject(error);
+      this.#settled(failed);
+      failed(error);
+      this.#goOn();
     };
-    const isFirst = this.#requests++ === 0;
-    const ready = isFirst ? this.#ready : undefined;
-    // As nearly always: then it goes at once, and nothing is waited for but its answer.
-    if (ready !== undefined && !this.#mustWait(ready)) this.#exchange(ready, request, answered, failed);
+    const go = () => {
+      const ready = this.#ready;
+      // As nearly always: then it goes at once, and nothing is waited for but its answer.
+      if (ready !== undefined && !this.#mustWait(ready)) this.#exchange(ready, request, taken, refused);
+      else this.#whenReady().then((opened) => this.#exchange(opened, request, taken, refused), refused);
+    };
+    if (this.#isAsking) this.#queue.push(go);
     else {
-      const go = () =>
-        this.#whenReady().then((opened) => this.#exchange(opened, request, answered, failed), failed);
-      if (isFirst) void go();
-      else this.#last.then(go, go);
+      this.#isAsking = true;
+      go();
     }
-    this.#last = promise;
-    return promise;
+  }
+
+  /** A request was answered. */
+  #goOn(): void {
+    const next = this.#queue.shift();
+    if (next === undefined) this.#isAsking = false;
+    else next();
   }
 
   /** Nobody needs it any more. @param why What requests that aren't answered are rejected with. */
@@ -165,13 +181,15 @@ export class BrokerConnection {
     this.#kafkajs?.end(why);
     this.#tcp?.destroy();
     this.#turn.ended(failure);
-    for (const reject of this.#unanswered) reject(why);
+    const unanswered = this.#unanswered;
     this.#unanswered = [];
+    this.#queue = [];
+    for (const fail of unanswered) fail(why);
   }
 
   /** There are never more than a few. */
-  #settled(reject: (why: Error) => void): void {
-    const at = this.#unanswered.indexOf(reject);
+  #settled(fail: (why: Error) => void): void {
+    const at = this.#unanswered.indexOf(fail);
     if (at >= 0) this.#unanswered.splice(at, 1);
   }
 
@@ -225,7 +243,8 @@ export class BrokerConnection {
     const options = { address: this.#address, clientId, credentials, connectMs: this.#connectMs };
     return new Kafkajs(tcp, options, {
       failed: (error) => this.#fail(error),
-      heard: () => this.#hear(),
+      // Of TLS only what lies below it tells of every byte, and asking that takes a call of Node's own.
+      heard: (bytes) => (credentials.tls === undefined ? this.#came(bytes) : this.#hear()),
       throttled: (ms) => this.#throttle.told(performance.now(), ms),
     });
   }
@@ -270,13 +289,16 @@ export class BrokerConnection {
       kafkajs.exchange(connection, request, version, (bytes) => {
         this.#listening.end();
         this.#turn.answered();
+        let answer: T;
         try {
-          const { throttleMs, answer } = answerOf(request, version, bytes);
+          const read = answerOf(request, version, bytes);
+          const { throttleMs } = read;
+          answer = read.answer;
           if (throttleMs > 0 || this.#throttle.isOn) this.#throttle.told(performance.now(), throttleMs);
-          answered(answer);
         } catch (error) {
-          failed(error);
+          return failed(error);
         }
+        answered(answer);
       });
     } catch (error) {
       failed(error);
@@ -297,7 +319,10 @@ export class BrokerConnection {
 
   #hear(): void {
     const bytes = (this.#tcp?.bytesRead ?? 0) - this.#bytesHeard;
-    if (bytes <= 0) return;
+    if (bytes > 0) this.#came(bytes);
+  }
+
+  #came(bytes: number): void {
     this.#bytesHeard += bytes;
     this.#listening.hear(bytes);
   }

@@ -88,7 +88,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
     name: "Fetch",
     versions: boundsOf(from, bounds.byIdOnly === true),
     silenceMs: bounds.waitMs + (bounds.silenceMs ?? FETCH_SILENCE_MS),
-    ...(bounds.giveUp && { giveUp: bounds.giveUp }),
+    giveUp: bounds.giveUp,
     encode: (writer) => {
       const { version } = writer;
       // Brokers that follow others say so in a tag, from then on.
@@ -96,7 +96,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       writer
         .int32(bounds.waitMs)
         .int32(1)
-        .int32(from.reduce((most, { leastBytes = 0 }) => Math.max(most, leastBytes), bounds.maxBytes))
+        .int32(mostBytes(from, bounds.maxBytes))
         .int8(bounds.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED);
       const session = version >= SESSIONS ? bounds.session : undefined;
       const asked = session?.request(bounds.partitionMaxBytes, version >= BY_ID.Fetch);
@@ -125,6 +125,12 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       return { throttleMs, answer };
     },
   };
+}
+
+function mostBytes(from: readonly FetchFrom[], maxBytes: number): number {
+  let most = maxBytes;
+  for (const { leastBytes = 0 } of from) if (leastBytes > most) most = leastBytes;
+  return most;
 }
 
 const ANY: Bounds = {};

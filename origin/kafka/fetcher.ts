@@ -28,7 +28,7 @@ const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 /** As far as it is used here. */
 export type FetchConnection = Pick<
   BrokerConnection,
-  "send" | "close" | "closed" | "heard" | "signs" | "isThrottled"
+  "ask" | "close" | "closed" | "heard" | "signs" | "isThrottled"
 >;
 
 interface Lane {
@@ -178,7 +178,7 @@ export class Fetcher {
     for (const ask of asks) this.#asks.delete(ask);
     const alone = others === undefined && this.#asks.size === 0;
     const first = asks.some(({ mood }) => mood === "first");
-    void this.#poll(
+    this.#poll(
       lane,
       longestFirst(asks),
       first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS,
@@ -186,39 +186,52 @@ export class Fetcher {
     if (this.#asks.size > 0) this.#schedule();
   }
 
-  /** Never rejects. */
-  async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
+  #poll(lane: Lane, asks: readonly Ask[], waitMs: number): void {
     lane.waitMs = waitMs;
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
-    const { connection, session, waiting } = lane;
+    const { connection, session } = lane;
     lane.asks = asks;
-    waiting.begin();
-    try {
-      const askedAt = performance.now();
-      const answers = await connection.send(this.#request(asks, waitMs, lane));
-      this.#line.answered(connection.heard);
-      if (session.wasRefused) for (const ask of asks) this.#again(ask, ask.mood);
-      else this.#answer(asks, answers, lane, { waitMs, askedAt });
-    } catch (error) {
+    lane.waiting.begin();
+    const askedAt = performance.now();
+    const failed = (why: Error) => {
       session.failed();
-      this.#end(asks, connection, error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      waiting.end();
-      lane.asks = [];
-      lane.waitMs = undefined;
-      this.#schedule();
-    }
+      this.#end(asks, connection, why);
+      this.#polled(lane);
+    };
+    // In the step in which the answer comes: a promise for each would have to be waited for.
+    const answered = (answers: readonly Fetched[]) => {
+      try {
+        this.#line.answered(connection.heard);
+        if (session.wasRefused) for (const ask of asks) this.#again(ask, ask.mood);
+        else this.#answer(asks, answers, lane, { waitMs, askedAt });
+      } catch (error) {
+        return failed(error instanceof Error ? error : new Error(String(error)));
+      }
+      this.#polled(lane);
+    };
+    // Whoever closes the connection isn't to meet in the same step what that leads to.
+    connection.ask(this.#request(asks, waitMs, lane), answered, (why) => queueMicrotask(() => failed(why)));
+  }
+
+  #polled(lane: Lane): void {
+    lane.waiting.end();
+    lane.asks = [];
+    lane.waitMs = undefined;
+    this.#schedule();
   }
 
   #request(asks: readonly Ask[], waitMs: number, lane: Lane): Request<readonly Fetched[]> {
     const { session } = lane;
-    const { bounds } = this.#line;
+    const { maxBytes, partitionMaxBytes, silenceMs } = this.#line.bounds;
+    // Without `...`, which is slow, and this is done for each answer.
     return fetchRequest(
       asks.map(({ from }) => from),
       {
-        ...bounds,
+        maxBytes,
+        partitionMaxBytes,
+        silenceMs,
         waitMs,
-        giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes),
+        giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, maxBytes, bytes),
         session: {
           request: (maxBytes, byId) =>
             lane.isFilled ? session.outside(asks) : session.request(asks, maxBytes, byId),
@@ -243,7 +256,8 @@ export class Fetcher {
     const now = performance.now();
     if (answers.every(isNothing)) this.#holding.answeredNothing(asks.length, waitMs, now - askedAt);
     const answerOf = answersOf(answers);
-    const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
+    let bytes = 0;
+    for (const { records } of answers) bytes += records.length;
     const isShared = answers.length === 1 || bytes <= SHARED_BYTES;
     lane.isFilled = bytes > this.#line.bounds.maxBytes / FILLED_PART;
     const fill = this.#line.bounds.partitionMaxBytes;
@@ -304,16 +318,26 @@ function onePerPartition(asks: Iterable<Ask>): Ask[] {
 /** By who has waited longest for its turn. */
 const longestFirst = (asks: readonly Ask[]) => asks.toSorted((a, b) => a.since - b.since);
 
+/** Among so few answers one is found sooner by looking at each. */
+const FEW = 8;
+
 /** What answers an ask, which was the i-th of the request: a broker that names all mostly keeps their order. */
 function answersOf(answers: readonly Fetched[]): (ask: Ask, i: number) => Fetched | undefined {
   let byName: Map<string, Fetched> | undefined;
   return ({ from, name }, i) => {
+    if (answers.length <= FEW) {
+      for (const one of answers) if (isOf(one, from)) return one;
+      return undefined;
+    }
     const likely = answers[i];
-    if (likely?.partition === from.partition && likely.topic === from.topic) return likely;
+    if (likely !== undefined && isOf(likely, from)) return likely;
     byName ??= new Map(answers.map((fetched) => [nameOf(fetched), fetched]));
     return byName.get(name);
   };
 }
+
+const isOf = (fetched: Fetched, from: FetchFrom) =>
+  fetched.partition === from.partition && fetched.topic === from.topic;
 
 /** So much of one answer may be kept by each of those that were answered. */
 const SHARED_BYTES = 16 * 1024;

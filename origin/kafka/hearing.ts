@@ -25,19 +25,30 @@ export interface Heard {
 }
 
 export class Hearing {
-  readonly #silenceMs: number;
-  #heardAt: number;
-  #lookAt: number;
+  #silenceMs = 0;
+  #heardAt = 0;
+  #lookAt = 0;
   #firstAt: number | undefined;
   #bytes = 0;
   #longestGapMs = 0;
-  #window: { since: number; bytes: number };
+  /** In which it is seen whether it drips. */
+  #windowSince = 0;
+  #windowBytes = 0;
 
   constructor(now: number, silenceMs: number) {
+    this.begin(now, silenceMs);
+  }
+
+  /** Begins anew, for another answer. */
+  begin(now: number, silenceMs: number): void {
     this.#silenceMs = silenceMs;
     this.#heardAt = now;
     this.#lookAt = now + this.firstLookMs;
-    this.#window = { since: now, bytes: 0 };
+    this.#firstAt = undefined;
+    this.#bytes = 0;
+    this.#longestGapMs = 0;
+    this.#windowSince = now;
+    this.#windowBytes = 0;
   }
 
   get firstLookMs(): number {
@@ -55,7 +66,7 @@ export class Hearing {
     else this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#heardAt);
     this.#heardAt = now;
     this.#bytes += bytes;
-    this.#window.bytes += bytes;
+    this.#windowBytes += bytes;
   }
 
   /** To be asked again when it says so. */
@@ -65,9 +76,10 @@ export class Hearing {
     if (late > LATE_MS) this.#heardAt += late;
     const left = this.#heardAt + this.#silenceMs - now;
     if (left < 1) return "silent";
-    if (now - this.#window.since >= TRICKLE.ms) {
-      if (this.#window.bytes < TRICKLE.bytes) return "trickle";
-      this.#window = { since: now, bytes: 0 };
+    if (now - this.#windowSince >= TRICKLE.ms) {
+      if (this.#windowBytes < TRICKLE.bytes) return "trickle";
+      this.#windowSince = now;
+      this.#windowBytes = 0;
     }
     const lookInMs = Math.ceil(Math.min(LOOK_MS, left));
     this.#lookAt = now + lookInMs;

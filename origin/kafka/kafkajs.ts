@@ -27,8 +27,8 @@ export interface KafkajsOptions {
 
 export interface KafkajsListener {
   failed(error: Error): void;
-  /** Bytes have come. */
-  heard(): void;
+  /** So many bytes have come; over TLS, that many in plain. */
+  heard(bytes: number): void;
   /** The broker wants to be left alone. */
   throttled(ms: number): void;
 }
@@ -40,7 +40,7 @@ export interface Opened {
 }
 
 export class Kafkajs {
-  readonly #clientId: string;
+  readonly #clientId: Uint8Array;
   readonly #pool: ConnectionPool;
   readonly #listener: KafkajsListener;
   /** TLS, or else what is below it. */
@@ -51,7 +51,7 @@ export class Kafkajs {
 
   /** @param tcp It is connected, and its errors are heard, by whoever made it. */
   constructor(tcp: Socket, options: KafkajsOptions, listener: KafkajsListener) {
-    this.#clientId = options.clientId;
+    this.#clientId = Buffer.from(options.clientId);
     this.#listener = listener;
     this.#pool = this.#newPool(tcp, options);
   }
@@ -129,7 +129,7 @@ export class Kafkajs {
           : tcp;
         if (socket === tcp) process.nextTick(onConnect);
         socket.on("error", (error) => this.#listener.failed(error));
-        socket.on("data", () => this.#listener.heard());
+        socket.on("data", (bytes: Buffer) => this.#listener.heard(bytes.length));
         this.#socket = socket;
         return socket;
       },

@@ -38,7 +38,8 @@ export class Listening {
   /** @param giveUp Asked at each look. */
   begin(silenceMs: number, giveUp?: GiveUp): void {
     const now = performance.now();
-    const hearing = new Hearing(now, silenceMs);
+    const hearing = this.#hearing ?? new Hearing(now, silenceMs);
+    hearing.begin(now, silenceMs);
     this.#hearing = hearing;
     this.#silenceMs = silenceMs;
     this.#giveUp = giveUp;

@@ -11,22 +11,21 @@ export interface Request<T> {
   /** How long the broker may be silent before and within its answer, if not as long as for others. */
   readonly silenceMs?: number;
   /** Whether to give up an answer of so many bytes, of which that much has come: less is asked for instead. */
-  readonly giveUp?: (heard: Heard, bytes: number) => boolean;
+  readonly giveUp?: ((heard: Heard, bytes: number) => boolean) | undefined;
   encode(writer: ApiWriter): void;
   decode(reader: ApiReader): { readonly throttleMs: number; readonly answer: T };
 }
 
 const LENGTH_BYTES = 4;
 
-/** A request as it goes to the broker, in one buffer. */
+/** A request as it goes to the broker, in one buffer. @param client How this one calls itself. */
 export function frameOf<T>(
   { name, encode }: Request<T>,
   version: number,
   correlationId: number,
-  clientId: string,
+  client: Uint8Array,
 ): Buffer {
   const writer = new ApiWriter(version, isFlexible(name, version));
-  const client = Buffer.from(clientId);
   writer.int32(0); // its length, once that is known
   writer.int16(APIS[name].key).int16(version).int32(correlationId).int16(client.length).raw(client);
   // The tags that end the header, and those that end the request.

@@ -89,20 +89,23 @@ class SlowBroker {
       signs: 0,
       heard: { bytes: 0, ms: 0, longestGapMs: 0 },
       close: () => {},
-      send: async <T>(request: Request<T>): Promise<T> => {
-        const named = readFetch(request);
-        const session = this.#sessionOf(named);
-        const asked = { ...named, from: session === undefined ? named.from : [...session.kept.values()] };
-        await this.#something(asked);
-        const all = this.#answerOf(asked);
-        const answer = session === undefined ? all : newsIn(session.kept, all, named.epoch === 0);
-        const bytes = answer.reduce((sum, { records }) => sum + records.length + OVERHEAD_BYTES, 0);
-        const beganAt = performance.now();
-        await new Promise<void>((done) => this.#sending.push({ left: bytes, done }));
-        connection.heard = { bytes, ms: performance.now() - beganAt, longestGapMs: STEP_MS };
-        connection.signs++;
-        return request.decode(new ApiReader(encoded(session?.id ?? 0, answer), VERSION, true)).answer;
+      ask: <T>(request: Request<T>, answered: (answer: T) => void, failed: (why: Error) => void): void => {
+        void answerTo(request).then(answered, failed);
       },
+    };
+    const answerTo = async <T>(request: Request<T>): Promise<T> => {
+      const named = readFetch(request);
+      const session = this.#sessionOf(named);
+      const asked = { ...named, from: session === undefined ? named.from : [...session.kept.values()] };
+      await this.#something(asked);
+      const all = this.#answerOf(asked);
+      const answer = session === undefined ? all : newsIn(session.kept, all, named.epoch === 0);
+      const bytes = answer.reduce((sum, { records }) => sum + records.length + OVERHEAD_BYTES, 0);
+      const beganAt = performance.now();
+      await new Promise<void>((done) => this.#sending.push({ left: bytes, done }));
+      connection.heard = { bytes, ms: performance.now() - beganAt, longestGapMs: STEP_MS };
+      connection.signs++;
+      return request.decode(new ApiReader(encoded(session?.id ?? 0, answer), VERSION, true)).answer;
     };
     return connection;
   }

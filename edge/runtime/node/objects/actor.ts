@@ -89,16 +89,23 @@ export class Actor implements Taker {
   }
 
   message(end: End, data: Incoming): void {
-    const accepted = this.#sockets.get(end);
-    if (accepted === undefined) return;
+    // Nobody else sets it, and it is there as long as anything can come.
+    const accepted = end.hibernating as Hibernating;
     if (this.#auto !== undefined && data === this.#auto.request) {
       accepted.pingedAt = new Date();
       if (!end.hasSentClose) end.send(this.#auto.response);
       return;
     }
-    this.#hear(end, accepted, "webSocketMessage", (instance, socket) =>
-      instance.webSocketMessage?.(socket, data),
-    );
+    const life = this.#awake();
+    if (life === undefined) return;
+    if (life.isBlocked)
+      this.#hear(end, accepted, "webSocketMessage", (instance, socket) =>
+        instance.webSocketMessage?.(socket, data),
+      );
+    else
+      life.event("webSocketMessage", () =>
+        instanceOf(life).webSocketMessage?.(this.#held(end, accepted, life), data),
+      );
   }
 
   closed(end: End, code: number, reason: string, wasClean: boolean): void {
@@ -142,17 +149,24 @@ export class Actor implements Taker {
     what: string,
     tell: (instance: Instance, socket: WebSocket) => void | Promise<void>,
   ): void {
+    const life = this.#awake();
+    if (life === undefined) return;
+    const mustWait = life.isBlocked;
+    if (mustWait) end.wire.pause();
+    life.event(what, () => {
+      if (mustWait) end.wire.resume();
+      return tell(instanceOf(life), this.#held(end, accepted, life));
+    });
+  }
+
+  /** Its life, at an event; undefined if it can't have one. */
+  #awake(): Life | undefined {
     try {
-      const life = this.#wake();
-      const mustWait = life.isBlocked;
-      if (mustWait) end.wire.pause();
-      life.event(what, () => {
-        if (mustWait) end.wire.resume();
-        return tell(instanceOf(life), this.#held(end, accepted, life));
-      });
+      return this.#wake();
     } catch (error) {
       console.error(`${this.#class.className}: its constructor:`, error);
       this.abort(error);
+      return undefined;
     }
   }
 

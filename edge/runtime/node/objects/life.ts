@@ -2,7 +2,7 @@
  * A life of an object: from when its constructor runs until nothing keeps it awake, or it fails. It holds what ends with it, its
  * timers, what it waits for and the sockets that it dialled, and does nothing any more afterwards.
  */
-import { type Holder, running } from "../holder.ts";
+import { entranceOf, type Holder } from "../holder.ts";
 
 /** An object as its class is written; which of these it has, its class says. */
 export interface Instance {
@@ -17,6 +17,7 @@ export class Life implements Holder {
   instance: Instance | undefined;
   /** When something happened to it last. */
   touchedAt = performance.now();
+  readonly enter = entranceOf(this);
   readonly #who: string;
   readonly #stored: () => Promise<void>;
   #held = 0;
@@ -65,11 +66,6 @@ export class Life implements Holder {
     console.error(`${this.#who}: ${what}:`, error);
   }
 
-  /** Runs on behalf of it, now. */
-  enter<T>(run: () => T): T {
-    return running.run(this, run);
-  }
-
   /** Runs an event, now or when it may be. Its errors are written down: nobody waits for it. */
   event(what: string, run: () => void | Promise<void>): void {
     if (this.#blocked !== undefined) {
@@ -78,7 +74,7 @@ export class Life implements Holder {
     }
     this.touchedAt = performance.now();
     try {
-      const result = running.run(this, run);
+      const result = this.enter(run);
       if (result instanceof Promise) this.waitUntil(result, what);
     } catch (error) {
       this.failed(what, error);
@@ -99,7 +95,7 @@ export class Life implements Holder {
     };
     const begin = () => {
       try {
-        const answer = running.run(this, run);
+        const answer = this.enter(run);
         if (answer instanceof Promise) answer.then(answered, failed);
         else answered(answer);
       } catch (error) {
@@ -126,7 +122,7 @@ export class Life implements Holder {
     this.#blocked ??= [];
     const release = this.hold();
     try {
-      return await running.run(this, work);
+      return await this.enter(work);
     } catch (error) {
       fail(error);
       throw error;

@@ -124,7 +124,7 @@ export class WebSocket implements Taker {
     const holder = this.#holder;
     const listeners = this.#listeners?.[kind];
     if (listeners === undefined || holder?.isOver) return;
-    running.run(holder, () => {
+    const tell = () => {
       for (const listener of listeners)
         try {
           listener(event);
@@ -132,7 +132,9 @@ export class WebSocket implements Taker {
           if (holder !== undefined) holder.failed(`a listener for ${kind}`, error);
           else console.error(error);
         }
-    });
+    };
+    if (holder === undefined) running.run(undefined, tell);
+    else holder.enter(tell);
   }
 }
 

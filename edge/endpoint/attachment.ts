@@ -149,14 +149,12 @@ export function saveLink(
     state.path,
     writeState(state.facts(), room - state.path.length),
   ]);
-  socket.serializeAttachment({
-    kind: "link",
-    ...(hello !== undefined && { hello }),
-    ...(wakeAt !== undefined && { wakeAt }),
-    ...((revocations.count > 0 || revocations.isOpen) && { revocations }),
-    ...(version > 0 && { version }),
-    states,
-  } satisfies v.InferInput<typeof LinkSchema>);
+  const written: v.InferInput<typeof LinkSchema> = { kind: "link", states };
+  if (hello !== undefined) written.hello = hello;
+  if (wakeAt !== undefined) written.wakeAt = wakeAt;
+  if (revocations.count > 0 || revocations.isOpen) written.revocations = revocations;
+  if (version > 0) written.version = version;
+  socket.serializeAttachment(written);
 }
 
 /** undefined if there is nothing that this version can read. */

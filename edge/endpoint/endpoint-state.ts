@@ -106,8 +106,18 @@ export class EndpointState<S extends Peer> {
     const { position, latest, due } = this.#replica;
     const { nextAsk, own, asks, forgotten } = this.#asking.facts();
     const kept = latest === undefined || latest === "none" ? latest : latest.frame;
-    const occupancy = { counted: this.#census.said, curious: this.#toldCurious ?? false };
-    return { position, latest: kept, due, nextAsk, own, asks, forgotten, ...occupancy };
+    const curious = this.#toldCurious ?? false;
+    return {
+      position,
+      latest: kept,
+      due,
+      nextAsk,
+      own,
+      asks,
+      forgotten,
+      counted: this.#census.said,
+      curious,
+    };
   }
 
   members(): Iterable<S> {

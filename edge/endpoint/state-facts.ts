@@ -91,7 +91,8 @@ export function writeState(facts: StateFacts, room: number): WrittenState {
   if (own.kind !== "settled") written.own = "id" in own ? { kind: own.kind, id: own.id, ...at(from) } : own;
   if (asks.length > 0) written.asks = asks;
   if (forgotten.length > 0) written.forgotten = forgotten;
-  Object.assign(written, ofOccupancy(facts));
+  if (facts.counted !== undefined) written.counted = facts.counted;
+  if (facts.curious) written.curious = true;
   return written;
 }
 

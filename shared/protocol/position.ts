@@ -46,8 +46,12 @@ export function parseStart(text: string): Start {
 export function formatPosition(position: Position): string {
   if (position.size === 0) return "-";
   const components: string[] = [];
-  for (const [epoch, offset] of position) components.push(`${epoch}:${offset}`);
-  return components.length === 1 ? (components[0] ?? "") : components.sort().join(",");
+  for (const [epoch, offset] of position) {
+    const component = `${epoch}:${offset}`;
+    if (position.size === 1) return component;
+    components.push(component);
+  }
+  return components.sort().join(",");
 }
 
 /**

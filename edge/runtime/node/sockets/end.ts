@@ -4,7 +4,7 @@
  */
 import { deliverLater } from "../turn.ts";
 import type { Attachment } from "./attachment.ts";
-import type { Outgoing } from "./frame.ts";
+import { forgetFramed, messageBytes, type Outgoing, type Text, textFrame, textOf } from "./frame.ts";
 
 export type Incoming = string | ArrayBuffer;
 
@@ -26,7 +26,7 @@ export interface Wire {
 
 /** One that leads out of the process. */
 export interface Outward extends Wire {
-  sendText(utf8: Uint8Array): void;
+  sendText(text: Text): void;
 }
 
 /** Whoever hears what comes to an end. None of it throws. Of `closed` and `faulty` one comes, and it is the last. */
@@ -37,11 +37,15 @@ export interface Taker {
   faulty(end: End, error: Error): void;
 }
 
-type Come =
-  | { readonly kind: "text"; readonly bytes: Buffer }
+type Come = (
+  | { readonly kind: "text"; readonly text: Text }
   | { readonly kind: "bytes"; readonly bytes: ArrayBuffer }
   | { readonly kind: "close"; readonly code: number; readonly reason: string; readonly wasClean: boolean }
-  | { readonly kind: "fault"; readonly error: Error };
+  | { readonly kind: "fault"; readonly error: Error }
+) & {
+  /** What came after it: nearly always nothing, and an array for one takes longer. */
+  next?: Come;
+};
 
 /** Of a close without a code, and of none (RFC 6455 §7.1.5). */
 export const NO_CODE = 1005;
@@ -56,7 +60,8 @@ export class End {
   /** What its object keeps of it, also when it has closed. */
   hibernating: unknown;
   #taker: Taker | undefined;
-  #come: Come[] = [];
+  #first: Come | undefined;
+  #last: Come | undefined;
   #waiting = 0;
   hasSentClose = false;
   hasHeardClose = false;
@@ -72,19 +77,18 @@ export class End {
   /** What has come until now is heard from now on. */
   take(taker: Taker): void {
     this.#taker = taker;
-    for (let i = 0; i < this.#come.length; i++) deliverLater(this);
+    for (let come = this.#first; come !== undefined; come = come.next) deliverLater(this);
   }
 
   /** What has come until now, for somebody else who passes it on. */
   passOn(wire: Outward): void {
-    for (const come of this.#come) {
+    for (let come = this.#first; come !== undefined; come = come.next) {
       if (come.kind === "fault" || (come.kind === "close" && !come.wasClean)) wire.drop();
       else if (come.kind === "close") wire.close(come.code === NO_CODE ? undefined : come.code, come.reason);
-      else if (come.kind === "text") wire.sendText(come.bytes);
+      else if (come.kind === "text") wire.sendText(come.text);
       else wire.send(new Uint8Array(come.bytes));
     }
-    this.#come = [];
-    this.#waiting = 0;
+    this.forget();
   }
 
   send(message: Outgoing): void {
@@ -124,14 +128,15 @@ export class End {
   arrive(message: Outgoing): void {
     this.#put(
       typeof message === "string"
-        ? { kind: "text", bytes: Buffer.from(message) }
+        ? { kind: "text", text: textFrame(message) }
         : { kind: "bytes", bytes: exact(message) },
     );
   }
 
   /** What has come and wasn't heard: whoever sent it has failed. */
   forget(): void {
-    this.#come = [];
+    this.#first = undefined;
+    this.#last = undefined;
     this.#waiting = 0;
   }
 
@@ -146,16 +151,21 @@ export class End {
   /** From the network, at once: its turn has just begun. */
   hear(data: Incoming): void {
     if (this.hasHeardClose) return;
-    if (this.#taker !== undefined && this.#come.length === 0) this.#taker.message(this, data);
+    if (this.#taker !== undefined && this.#first === undefined) this.#taker.message(this, data);
     else this.arrive(typeof data === "string" ? data : new Uint8Array(data));
   }
 
   deliver(): void {
-    const come = this.#come.shift();
-    if (come !== undefined && "bytes" in come) this.#waiting -= come.bytes.byteLength;
-    if (come === undefined || this.hasHeardClose || this.#taker === undefined) return;
-    if (come.kind === "text") this.#taker.message(this, come.bytes.toString());
-    else if (come.kind === "bytes") this.#taker.message(this, come.bytes);
+    const come = this.#first;
+    if (come === undefined) return;
+    this.#first = come.next;
+    if (come.next === undefined) this.#last = undefined;
+    this.#waiting -= bytesOf(come);
+    if (this.hasHeardClose || this.#taker === undefined) return;
+    if (come.kind === "text") {
+      this.#taker.message(this, textOf(come.text));
+      forgetFramed();
+    } else if (come.kind === "bytes") this.#taker.message(this, come.bytes);
     else if (come.kind === "fault") {
       this.hasHeardClose = true;
       this.#taker.faulty(this, come.error);
@@ -166,10 +176,17 @@ export class End {
   }
 
   #put(come: Come): void {
-    this.#come.push(come);
-    if ("bytes" in come) this.#waiting += come.bytes.byteLength;
+    if (this.#last === undefined) this.#first = come;
+    else this.#last.next = come;
+    this.#last = come;
+    this.#waiting += bytesOf(come);
     if (this.#taker !== undefined) deliverLater(this);
   }
+}
+
+function bytesOf(come: Come): number {
+  if (come.kind === "text") return messageBytes(come.text);
+  return come.kind === "bytes" ? come.bytes.byteLength : 0;
 }
 
 const NOBODY: Taker = { message() {}, closed() {}, faulty() {} };

@@ -9,6 +9,13 @@ const LENGTH_64 = 127;
 
 export type Outgoing = string | Uint8Array;
 
+/** A text as it goes to the network, from which it can be had again. */
+export interface Text {
+  readonly frame: Buffer;
+  /** Then no byte of it need be looked at to read it. */
+  readonly isAscii: boolean;
+}
+
 let last: Outgoing | undefined;
 let lastFrame: Buffer | undefined;
 
@@ -17,16 +24,11 @@ export function framed(message: Outgoing): Buffer {
   if (message === last && lastFrame !== undefined) return lastFrame;
   const frame =
     typeof message === "string"
-      ? textFrame(message)
+      ? textFrame(message).frame
       : frameOf(BINARY, message.byteLength, (to, at) => to.set(message, at));
   last = message;
   lastFrame = frame;
   return frame;
-}
-
-/** Text that is there as bytes. */
-export function textFramed(utf8: Uint8Array): Buffer {
-  return frameOf(TEXT, utf8.byteLength, (to, at) => to.set(utf8, at));
 }
 
 /** Bytes may be others the next time. */
@@ -35,8 +37,25 @@ export function forgetFramed(): void {
   lastFrame = undefined;
 }
 
-function textFrame(text: string): Buffer {
-  return frameOf(TEXT, Buffer.byteLength(text), (to, at) => to.write(text, at));
+export function textFrame(text: string): Text {
+  const bytes = Buffer.byteLength(text);
+  const isAscii = bytes === text.length;
+  const frame = beginFrame(TEXT, bytes);
+  frame.write(text, headBytes(bytes), isAscii ? "latin1" : "utf8");
+  return { frame, isAscii };
+}
+
+/** A string of its own. If that is what is sent next, its frame is there. */
+export function textOf({ frame, isAscii }: Text): string {
+  const text = frame.toString(isAscii ? "latin1" : "utf8", beginOf(frame));
+  last = text;
+  lastFrame = frame;
+  return text;
+}
+
+/** Without its head. */
+export function messageBytes({ frame }: Text): number {
+  return frame.length - beginOf(frame);
 }
 
 /** Without a code, if there is none. */
@@ -53,7 +72,24 @@ export function pongFrame(data: Buffer): Buffer {
 }
 
 function frameOf(first: number, length: number, write: (to: Buffer, at: number) => void): Buffer {
-  const head = length < LENGTH_16 ? 2 : length <= 0xffff ? 4 : 10;
+  const frame = beginFrame(first, length);
+  write(frame, headBytes(length));
+  return frame;
+}
+
+function headBytes(length: number): number {
+  return length < LENGTH_16 ? 2 : length <= 0xffff ? 4 : 10;
+}
+
+/** Where the message begins in a frame. */
+function beginOf(frame: Buffer): number {
+  const length = frame[1] ?? 0;
+  return length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10;
+}
+
+/** With a head, and room for the message. */
+function beginFrame(first: number, length: number): Buffer {
+  const head = headBytes(length);
   const frame = Buffer.allocUnsafe(head + length);
   frame[0] = first;
   if (head === 2) frame[1] = length;
@@ -64,6 +100,5 @@ function frameOf(first: number, length: number, write: (to: Buffer, at: number) 
     frame[1] = LENGTH_64;
     frame.writeBigUInt64BE(BigInt(length), 2);
   }
-  write(frame, head);
   return frame;
 }

@@ -7,7 +7,7 @@ import * as ws from "ws";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { flushAtEnd } from "../turn.ts";
 import { ABNORMAL, BROKEN, type End, exact, type Outward } from "./end.ts";
-import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame, textFramed } from "./frame.ts";
+import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame, type Text } from "./frame.ts";
 
 /** What the types of `ws` leave out. */
 type Receiver = Writable & {
@@ -45,7 +45,7 @@ export class Network implements Outward {
   readonly #end: End;
   readonly #receiver: Receiver;
   /** What leaves at the end of this turn. */
-  #leaving: Buffer[] = [];
+  #leaving: Buffer | Buffer[] | undefined;
   /** Of these, and of what was sent in turns before and waits for the disk. */
   #leavingBytes = 0;
   #closing: NodeJS.Timeout | undefined;
@@ -91,8 +91,8 @@ export class Network implements Outward {
     this.#write(framed(message));
   }
 
-  sendText(utf8: Uint8Array): void {
-    this.#write(textFramed(utf8));
+  sendText({ frame }: Text): void {
+    this.#write(frame);
   }
 
   close(code: number | undefined, reason: string): void {
@@ -102,7 +102,7 @@ export class Network implements Outward {
   }
 
   drop(): void {
-    this.#leaving = [];
+    this.#leaving = undefined;
     this.#leavingBytes = 0;
     this.#socket.destroy();
   }
@@ -122,29 +122,36 @@ export class Network implements Outward {
   flush(stored: Promise<void> | undefined): void {
     forgetFramed();
     const leaving = this.#leaving;
-    this.#leaving = [];
+    if (leaving === undefined) return;
+    this.#leaving = undefined;
     if (stored === undefined) this.#leave(leaving);
     else void stored.then(() => this.#leave(leaving));
   }
 
-  #leave(leaving: readonly Buffer[]): void {
+  #leave(leaving: Buffer | Buffer[]): void {
     if (this.#socket.destroyed) {
       this.#leavingBytes = 0;
       return;
     }
+    if (Array.isArray(leaving)) this.#leaveTogether(leaving);
+    else {
+      this.#leavingBytes -= leaving.length;
+      this.#socket.write(leaving);
+    }
+    if (this.#isEnding && this.#leavingBytes === 0) this.#finish();
+  }
+
+  #leaveTogether(leaving: readonly Buffer[]): void {
     let bytes = 0;
     for (const { length } of leaving) bytes += length;
     this.#leavingBytes -= bytes;
-    const [only] = leaving;
-    if (leaving.length === 1) this.#socket.write(only);
     // Few bytes are copied sooner than a list of them is handed over.
-    else if (bytes <= COPIED_BYTES) this.#socket.write(Buffer.concat(leaving, bytes));
+    if (bytes <= COPIED_BYTES) this.#socket.write(Buffer.concat(leaving, bytes));
     else {
       this.#socket.cork();
       for (const frame of leaving) this.#socket.write(frame);
       this.#socket.uncork();
     }
-    if (this.#isEnding && this.#leavingBytes === 0) this.#finish();
   }
 
   /** When what is leaving has left. */
@@ -165,8 +172,11 @@ export class Network implements Outward {
 
   #write(frame: Buffer): void {
     if (this.#socket.destroyed) return;
-    if (this.#leaving.length === 0) flushAtEnd(this);
-    this.#leaving.push(frame);
+    if (this.#leaving === undefined) {
+      this.#leaving = frame;
+      flushAtEnd(this);
+    } else if (Array.isArray(this.#leaving)) this.#leaving.push(frame);
+    else this.#leaving = [this.#leaving, frame];
     this.#leavingBytes += frame.length;
   }
 

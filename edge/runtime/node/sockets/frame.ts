@@ -1,11 +1,11 @@
 /** Messages as frames of RFC 6455, from a server, whole. */
-const TEXT = 0x81;
-const BINARY = 0x82;
+export const TEXT = 0x81;
+export const BINARY = 0x82;
 const CLOSE = 0x88;
 const PONG = 0x8a;
 /** RFC 6455 §5.2. */
-const LENGTH_16 = 126;
-const LENGTH_64 = 127;
+export const LENGTH_16 = 126;
+export const LENGTH_64 = 127;
 
 export type Outgoing = string | Uint8Array;
 

@@ -6,8 +6,9 @@ import type { Duplex, Writable } from "node:stream";
 import * as ws from "ws";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { flushAtEnd } from "../turn.ts";
-import { ABNORMAL, BROKEN, type End, exact, type Outward } from "./end.ts";
+import { ABNORMAL, BROKEN, type End, exact, type Incoming, type Outward } from "./end.ts";
 import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame, type Text } from "./frame.ts";
+import { readWhole } from "./whole.ts";
 
 /** What the types of `ws` leave out. */
 type Receiver = Writable & {
@@ -16,6 +17,15 @@ type Receiver = Writable & {
   on(event: "conclude", listener: (code: number, reason: Buffer) => void): Receiver;
   on(event: "error", listener: (error: NodeJS.ErrnoException) => void): Receiver;
   on(event: "drain", listener: () => void): Receiver;
+  /** Its own: 0 if a frame is to begin. */
+  readonly _state: number;
+  /** Of the next frame. */
+  readonly _bufferedBytes: number;
+  /** The kind of a message of which not all frames have come, or 0. */
+  readonly _fragmented: number;
+  /** Of the last frame. */
+  readonly _opcode: number;
+  readonly _errored: boolean;
 };
 const { Receiver } = ws as unknown as {
   readonly Receiver: new (options: {
@@ -38,6 +48,8 @@ const CLOSE_CODES: Readonly<Record<string, number>> = {
   WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
 };
 const PROTOCOL_ERROR = 1002;
+/** The opcode of a close. */
+const CLOSE = 8;
 const COPIED_BYTES = 4 * 1024;
 
 export class Network implements Outward {
@@ -69,8 +81,10 @@ export class Network implements Outward {
     receiver.on("conclude", (code, reason) => this.#concluded(code, reason.toString()));
     receiver.on("error", (error) => this.#faulty(error));
     receiver.on("drain", () => socket.resume());
-    socket.on("data", (chunk: Buffer) => {
-      if (!receiver.write(chunk)) socket.pause();
+    const hear = (data: Incoming) => end.hear(data);
+    socket.on("data", (piece: Buffer) => {
+      const read = isBetweenMessages(receiver) ? readWhole(piece, hear) : 0;
+      if (read < piece.length && !receiver.write(read === 0 ? piece : piece.subarray(read))) socket.pause();
     });
     socket.on("end", () => socket.end());
     socket.once("close", () => this.#gone());
@@ -201,4 +215,10 @@ export class Network implements Outward {
     this.#receiver.destroy();
     this.#end.arriveClose(ABNORMAL, BROKEN, false);
   }
+}
+
+/** If it could tell otherwise some day, it would read everything. */
+function isBetweenMessages(receiver: Receiver): boolean {
+  const { _state, _bufferedBytes, _fragmented, _opcode, _errored } = receiver;
+  return _state === 0 && _bufferedBytes === 0 && _fragmented === 0 && _opcode !== CLOSE && !_errored;
 }

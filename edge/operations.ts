@@ -40,10 +40,12 @@ export const OPERATIONS = {
 
 export type Operation = keyof typeof OPERATIONS;
 
-const counts = new Map<Operation, number>();
+/** Each looked up once to be counted, which is done several times for an update. */
+const counts = new Map(Object.keys(OPERATIONS).map((name) => [name as Operation, { times: 0 }]));
 
 export function count(operation: Operation, times = 1): void {
-  counts.set(operation, (counts.get(operation) ?? 0) + times);
+  const counted = counts.get(operation);
+  if (counted !== undefined) counted.times += times;
 }
 
 /**
@@ -53,7 +55,10 @@ export function count(operation: Operation, times = 1): void {
 export function operations(elsewhere: Readonly<Record<string, number>> = {}): Record<string, number> {
   const { worker_request: _, ...others } = elsewhere;
   return Object.fromEntries(
-    Object.keys(OPERATIONS).map((name) => [name, (counts.get(name as Operation) ?? 0) + (others[name] ?? 0)]),
+    Object.keys(OPERATIONS).map((name) => [
+      name,
+      (counts.get(name as Operation)?.times ?? 0) + (others[name] ?? 0),
+    ]),
   );
 }
 

@@ -17,6 +17,8 @@ export interface ObjectLink {
 export class ObjectLinks {
   readonly #byShard = new Map<number, ObjectLink>();
   readonly #bySocket = new Map<HibernatingPeer, ObjectLink>();
+  /** One of these, the newest: that of one endpoint has no other, and is looked up several times for an update. */
+  #newest: ObjectLink | undefined;
 
   /** Goes on with the sockets that outlived a hibernation. */
   constructor(sockets: readonly HibernatingPeer[]) {
@@ -31,6 +33,7 @@ export class ObjectLinks {
   }
 
   of(shard: number): ObjectLink | undefined {
+    if (this.#newest?.hello.shard === shard) return this.#newest;
     return this.#byShard.get(shard);
   }
 
@@ -40,6 +43,7 @@ export class ObjectLinks {
 
   /** undefined if the socket isn't a link, not yet or no more. */
   on(socket: HibernatingPeer): ObjectLink | undefined {
+    if (this.#newest?.socket === socket) return this.#newest;
     return this.#bySocket.get(socket);
   }
 
@@ -73,6 +77,7 @@ export class ObjectLinks {
     if (link === undefined) return undefined;
     this.#bySocket.delete(socket);
     this.#byShard.delete(link.hello.shard);
+    if (this.#newest === link) this.#newest = undefined;
     return link;
   }
 
@@ -82,6 +87,7 @@ export class ObjectLinks {
     if (before !== undefined) this.#bySocket.delete(before.socket);
     this.#byShard.set(hello.shard, link);
     this.#bySocket.set(socket, link);
+    this.#newest = link;
     return link;
   }
 }

@@ -39,6 +39,8 @@ function addressOf(to: AddressedTo): string {
 
 export function decodeAddressed(item: Frame): { to: AddressedTo; frame: Frame } | undefined {
   if (typeof item === "string") {
+    const one = oneLinkInText(item);
+    if (one !== undefined) return one;
     const tab = item.indexOf(TAB);
     const to = tab < 0 ? undefined : parseAddressed(item.slice(0, tab));
     return to && { to, frame: item.slice(tab + 1) };
@@ -59,6 +61,19 @@ function oneLink(item: Uint8Array<ArrayBuffer>): ReturnType<typeof decodeAddress
       return { to: { kind: "links", links: [link] }, frame: item.subarray(at + 1) };
     if (byte < (at === 0 ? ONE : ZERO) || byte > NINE) return undefined;
     link = 10 * link + byte - ZERO;
+  }
+  return undefined;
+}
+
+/** The same of text. */
+function oneLinkInText(item: string): ReturnType<typeof decodeAddressed> {
+  let link = 0;
+  for (let at = 0; at <= EXACT_DIGITS; at++) {
+    const code = item.charCodeAt(at);
+    if (code === TAB_BYTE && link > 0)
+      return { to: { kind: "links", links: [link] }, frame: item.slice(at + 1) };
+    if (!(code >= (at === 0 ? ONE : ZERO) && code <= NINE)) return undefined;
+    link = 10 * link + code - ZERO;
   }
   return undefined;
 }

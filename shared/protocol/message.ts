@@ -53,8 +53,8 @@ function lengthBefore(message: Uint8Array, start: number, newline: number): numb
  * Packs frames into as few messages as their order, their kinds and `maxBytes` allow; a larger frame goes
  * alone. Sizes of text are counted in UTF-16 units: a bound to batch by, not an exact size.
  */
-export function packMessages(frames: readonly Frame[], maxBytes: number): Message[] {
-  if (frames.length === 1) return [...frames];
+export function packMessages(frames: readonly Frame[], maxBytes: number): readonly Message[] {
+  if (frames.length === 1) return frames;
   const messages: Message[] = [];
   let run: Frame[] = [];
   let size = 0;

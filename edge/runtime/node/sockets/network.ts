@@ -1,6 +1,7 @@
 /**
- * The wire to a client: its TCP connection, once the handshake is done. What comes is read by the receiver of `ws`; what goes is
- * framed once for all that it goes to, and leaves at the end of the turn, or when what was written in it is stored.
+ * The wire to a client: its TCP connection, once the handshake is done. What comes is read by the receiver of `ws`, unless it
+ * came whole (whole.ts); what goes is framed once for all that it goes to, and leaves at the end of the turn, or when what was written
+ * in it is stored.
  */
 import type { Duplex, Writable } from "node:stream";
 import * as ws from "ws";

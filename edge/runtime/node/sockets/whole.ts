@@ -1,6 +1,6 @@
 /**
  * Messages of a client that came whole: one frame each, all of it in one piece from the network, as nearly all do. They are read
- * here, which takes a third of the time that a stream of `ws` takes for each. Whatever else comes, and whatever is wrong, is for that.
+ * here, which takes half the time that a stream of `ws` takes for each. Whatever else comes, and whatever is wrong, is for that.
  */
 import { exact, type Incoming } from "./end.ts";
 import { BINARY, LENGTH_16, LENGTH_64, TEXT } from "./frame.ts";

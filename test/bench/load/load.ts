@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { nowUs } from "../clock.ts";
 import { Latencies, type Latency } from "../histogram.ts";
 import type { Dialect } from "./dialect.ts";
+import { localAddresses } from "./local-addresses.ts";
 import type { Published, PublisherHandlers } from "./publisher.ts";
 import { type Answer, LoadProcess } from "./rpc.ts";
 import { channelOf, KEY, type Target } from "./sinks.ts";
@@ -66,12 +67,13 @@ export class Clients {
   /** Resolves when all are live, to the seconds that took. */
   async connect(): Promise<number> {
     const { url, topic, assignment, processes, dialect, first, tokens = [] } = this.#settings;
+    const from = localAddresses(url, assignment.length, processes);
     const since = nowUs();
     await Promise.all(
       this.#processes.map((process, i) =>
         process.ask("connect", {
           url: url.replace("http", "ws"),
-          localAddress: new URL(url).hostname === "127.0.0.1" ? `127.0.0.${2 + i}` : undefined,
+          localAddress: from[i],
           name: dialect === "centrifugo" ? channelOf(topic, "") : `/${topic}/${KEY}`,
           endpoints: assignment.filter((_, client) => client % processes === i),
           tokens: tokens.filter((_, client) => client % processes === i),

@@ -20,7 +20,7 @@ export interface Connect {
   readonly tokens: readonly string[];
   readonly first: number | undefined;
   readonly dialect: Dialect;
-  /** Where the clients come from: on one machine there are only so many ports for each address. */
+  /** Where the clients come from: see local-addresses.ts. */
   readonly localAddress: string | undefined;
   /** Handshakes that are under way at once. */
   readonly atOnce: number;

@@ -145,9 +145,12 @@ export class EndpointState<S extends Peer> {
   subscribe(socket: S, id: number, from: Position | undefined, occupancy?: true): void {
     const now = this.#ports.now();
     const isCurious = this.#hidesOccupancy ? undefined : occupancy;
-    const subscriber = this.#subscribers.wait(socket, id, from, now, isCurious);
+    const subscriber = this.#subscribers.begin(socket, id, from, now, isCurious);
     const mustWait = this.#ports.isHeld(socket) || this.#ports.pace.isFull(socket, "waiting");
-    if (mustWait || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+    const isServed = !mustWait && this.#catchUp.serve(subscriber, now);
+    if (isServed) return;
+    this.#subscribers.wait(subscriber);
+    this.#asking.waits(socket);
   }
 
   /** Whether a socket's verdict is due. */

@@ -13,6 +13,8 @@ import { type Peer, sendQuietly } from "../peer.ts";
 import type { Pace } from "./pace.ts";
 import { isTooLong, type Replays } from "./replays.ts";
 import {
+  factsOf,
+  hasVerdict,
   type Subscription,
   type SubscriptionEvent,
   type SubscriptionFacts,
@@ -128,14 +130,16 @@ export class Subscribers<S extends Peer> {
   }
 
   /** Whether one must wait for more than a little, since its sender was sent so much. If that would be for long it is refused. */
-  mustWait({ socket, subscription }: WaitingSubscriber<S>, now: number): boolean {
-    const waitMs = this.#ports.replays.waitMs(socket);
-    if (waitMs > 0 && isTooLong(subscription, waitMs, now)) this.#ports.refuse(socket, waitMs);
-    return waitMs > 0;
+  mustWait(subscriber: WaitingSubscriber<S>, now: number): boolean {
+    const waitMs = this.#ports.replays.waitMs(subscriber.socket);
+    if (waitMs === 0) return false;
+    this.wait(subscriber);
+    if (isTooLong(subscriber.subscription, waitMs, now)) this.#ports.refuse(subscriber.socket, waitMs);
+    return true;
   }
 
-  /** A subscribe: the socket waits for its verdict, whatever it was before. */
-  wait(
+  /** A subscribe, whatever the socket was before. Most are served at once: one stands in no line until it has to `wait`. */
+  begin(
     socket: S,
     id: number,
     from: Position | undefined,
@@ -143,8 +147,15 @@ export class Subscribers<S extends Peer> {
     occupancy?: true,
   ): WaitingSubscriber<S> {
     const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)), occupancy };
-    this.#change(waiting);
+    if (this.#all.has(socket)) this.#change(waiting);
+    else this.#note(waiting);
     return waiting;
+  }
+
+  /** One that has begun, unless it was served or ended since. */
+  wait(subscriber: WaitingSubscriber<S>): void {
+    const { socket } = subscriber;
+    if (this.#all.get(socket) === subscriber && !this.#waiting.has(socket)) this.#change(subscriber);
   }
 
   /** A frame for those who are live; it leaves with the next `flush`. */
@@ -303,21 +314,18 @@ export class Subscribers<S extends Peer> {
   #change(subscriber: Subscriber<S>): void {
     const { socket, subscription } = subscriber;
     const before = this.#all.get(socket)?.subscription.kind;
-    const wasLive = before === "live";
     const isLive = subscription.kind === "live";
     if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before))
       this.#hasNewlyCurious = true;
     this.#put(subscriber);
     this.#ports.keep(socket, factsOf(subscriber));
-    if (!isLive && wasLive) this.#stale = true;
-    if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
+    if (!isLive && before === "live") this.#stale = true;
+    if (isLive && before !== "live" && !this.#stale) this.#live.push(socket);
   }
 
   #put(subscriber: Subscriber<S>): void {
     const { socket, subscription } = subscriber;
-    const before = this.#all.get(socket);
-    this.#curious += Number(subscriber.occupancy === true) - Number(before?.occupancy === true);
-    this.#all.set(socket, subscriber);
+    this.#note(subscriber);
     if (subscription.kind === "live") {
       this.#waiting.delete(socket);
       this.#line.leave(socket);
@@ -327,18 +335,16 @@ export class Subscribers<S extends Peer> {
     }
   }
 
+  #note(subscriber: Subscriber<S>): void {
+    const before = this.#all.get(subscriber.socket);
+    this.#curious += Number(subscriber.occupancy === true) - Number(before?.occupancy === true);
+    this.#all.set(subscriber.socket, subscriber);
+  }
+
   #rebuild(): void {
     this.#live = [];
     for (const { socket, subscription } of this.#all.values())
       if (subscription.kind === "live") this.#live.push(socket);
     this.#stale = false;
   }
-}
-
-function hasVerdict(kind: Subscription["kind"] | undefined): boolean {
-  return kind === "live" || kind === "lagging";
-}
-
-function factsOf<S>({ id, subscription, occupancy }: Subscriber<S>): SubscriptionFacts {
-  return occupancy ? { id, subscription, occupancy } : { id, subscription };
 }

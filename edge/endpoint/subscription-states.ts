@@ -59,3 +59,12 @@ export function stepSubscription(subscription: Subscription, event: Subscription
       return isLive ? { kind: "lagging", from: event.from, since: event.since } : subscription;
   }
 }
+
+export function hasVerdict(kind: Subscription["kind"] | undefined): boolean {
+  return kind === "live" || kind === "lagging";
+}
+
+/** What is kept of a subscriber. */
+export function factsOf({ id, subscription, occupancy }: SubscriptionFacts): SubscriptionFacts {
+  return occupancy ? { id, subscription, occupancy } : { id, subscription };
+}

@@ -87,7 +87,8 @@ export class Network implements Outward {
       const read = isBetweenMessages(receiver) ? readWhole(piece, hear) : 0;
       if (read < piece.length && !receiver.write(read === 0 ? piece : piece.subarray(read))) socket.pause();
     });
-    socket.on("end", () => socket.end());
+    // If nothing is left to say, both directions are over at once.
+    socket.on("end", () => (this.buffered === 0 ? socket.destroy() : socket.end()));
     socket.once("close", () => this.#gone());
     if (head.length > 0) socket.unshift(head);
     socket.resume();
@@ -111,6 +112,7 @@ export class Network implements Outward {
   }
 
   close(code: number | undefined, reason: string): void {
+    if (this.#socket.destroyed) return;
     this.#write(closeFrame(code, reason));
     if (this.#end.hasHeardClose) this.#endAfter();
     else this.#destroyLater();
@@ -177,6 +179,7 @@ export class Network implements Outward {
 
   /** Not every client takes what was sent, or ends its side. */
   #finish(): void {
+    if (this.#socket.destroyed) return;
     this.#socket.end();
     this.#destroyLater();
   }

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { AddressInfo, Socket } from "node:net";
+import { BACKLOG } from "./backlog.ts";
 import { askWorker, openDoor } from "./http/server.ts";
 import type { RunSettings } from "./run.ts";
 import type { Accepted, Listening, Passed } from "./siblings/passed.ts";
@@ -57,6 +58,6 @@ if (place?.sharesPort === false) {
   door.emit("listening");
   tell(port);
 } else
-  door.listen({ host, port, ...(place && { reusePort: true }) }, () =>
+  door.listen({ host, port, backlog: BACKLOG, ...(place && { reusePort: true }) }, () =>
     tell((door.address() as AddressInfo).port),
   );

@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { createServer, type Server, type Socket } from "node:net";
+import { BACKLOG } from "../backlog.ts";
 import type { Accepted, Answer, Listening, Passed } from "./passed.ts";
 import { stopReading } from "./stop-reading.ts";
 
@@ -41,7 +42,7 @@ export class Switchboard {
         },
       );
       server.once("error", reject);
-      server.listen({ host, port }, () => resolve(server));
+      server.listen({ host, port, backlog: BACKLOG }, () => resolve(server));
     });
     await this.#accepting;
   }

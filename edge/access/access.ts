@@ -74,12 +74,14 @@ export class Access {
 /** Who sends requests, and whose pages are answered. */
 export type Door = Pick<Access, "identify" | "rules">;
 
-let made: { readonly from: string; readonly access: Promise<Access> } | undefined;
+let made: { readonly env: Env; readonly from: string; readonly access: Promise<Access> } | undefined;
 
 /** Throws if a setting is wrong: nothing is served then but health and uplinks. */
 export function accessOf(env: Env): Promise<Access> {
+  // Nearly always it is the same, and to write its settings down for each request takes time.
+  if (made?.env === env) return made.access;
   const from = JSON.stringify([env.AUTH_ISSUERS, env.WEB_ORIGINS, env.AUTH_COOKIE]);
-  if (made?.from !== from) made = { from, access: makeAccess(env) };
+  made = { env, from, access: made?.from === from ? made.access : makeAccess(env) };
   return made.access;
 }
 

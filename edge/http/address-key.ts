@@ -21,6 +21,6 @@ export function addressKey(address: string): string | undefined {
 /** Whether it is this machine's own. The other half of 127.0.0.0/8 stands for addresses of others, behind the local gate. */
 export function isOwn(key: string): boolean {
   if (key === "::1") return true;
-  const [first, second] = key.split(".").map(Number);
-  return first === 127 && second !== undefined && second < 128;
+  const second = /^127\.(\d+)\./.exec(key)?.[1];
+  return second !== undefined && Number(second) < 128;
 }

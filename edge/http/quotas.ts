@@ -131,18 +131,19 @@ export async function quotaWait(
   if (sender === undefined) return 0;
   for (const counted of all) {
     const binding = env[BINDING_OF[counted]];
-    const wait = await (binding === undefined ? here(env, counted, sender) : there(binding, sender));
+    const asked = binding === undefined ? here(env, counted, sender) : there(binding, sender);
+    const wait = typeof asked === "number" ? asked : await asked;
     if (wait > 0) return wait;
   }
   return 0;
 }
 
-async function here(env: QuotaEnv, counted: Counted, sender: Sender): Promise<number> {
+function here(env: QuotaEnv, counted: Counted, sender: Sender): number | Promise<number> {
   counts ??= new Counts(readQuotas(env));
   if (counted !== "read") return counts.take(counted, sender, clock.now());
   const { seconds, turnMs } = counts.takeTurn(sender, clock.now());
-  if (seconds === 0 && turnMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, turnMs));
-  return seconds;
+  if (seconds > 0 || turnMs === 0) return seconds;
+  return new Promise((resolve) => setTimeout(() => resolve(seconds), turnMs));
 }
 
 /** Whoever can't be counted may pass. */

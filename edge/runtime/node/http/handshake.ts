@@ -12,6 +12,8 @@ const { subprotocol } = ws as unknown as {
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** 16 bytes. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
+/** Nearly always: a list is looked through. */
+const ONE_PROTOCOL = /^[.0-9A-Za-z_-]+$/;
 /** 8 differs from 13 in nothing that is used. */
 const VERSIONS: ReadonlySet<string> = new Set(["13", "8"]);
 
@@ -25,7 +27,7 @@ export function faultOf({ method, headers }: Request): string | undefined {
     return "Missing or invalid Sec-WebSocket-Version header";
   const offered = headers.get("Sec-WebSocket-Protocol");
   try {
-    if (offered !== null) subprotocol.parse(offered);
+    if (offered !== null && !ONE_PROTOCOL.test(offered)) subprotocol.parse(offered);
     return undefined;
   } catch {
     return "Invalid Sec-WebSocket-Protocol header";

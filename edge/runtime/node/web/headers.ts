@@ -48,12 +48,19 @@ export function copyOfHeaders(init: Exclude<ResponseInit["headers"], undefined> 
     return pairs === undefined ? new Headers(init) : leanHeaders(pairs);
   }
   if (Symbol.iterator in init) return new Headers(init);
-  const pairs: unknown[] = Object.entries(init).flat();
-  return arePairs(pairs) ? leanHeaders(pairs) : new Headers(init);
+  const pairs = pairsIn(init);
+  return pairs === undefined ? new Headers(init) : leanHeaders(pairs);
 }
 
-function arePairs(all: readonly unknown[]): all is Pairs {
-  return all.every((one, i) => typeof one === "string" && (i % 2 === 0 ? NAME : VALUE).test(one));
+/** undefined if one of them needs Node's own look. */
+function pairsIn(init: Readonly<Record<string, unknown>>): Pairs | undefined {
+  const pairs: string[] = [];
+  for (const name of Object.keys(init)) {
+    const value = init[name];
+    if (typeof value !== "string" || !NAME.test(name) || !VALUE.test(value)) return undefined;
+    pairs.push(name, value);
+  }
+  return pairs;
 }
 
 function pairsOf(headers: Headers): Pairs | undefined {

@@ -1,10 +1,13 @@
 /** What counts as one address: of IPv6 the network that one subscriber is given, 64 bits. Pure. */
 
+const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+
 /** undefined if it is no address. */
 export function addressKey(address: string): string | undefined {
+  if (IPV4.test(address)) return address;
   const [unscoped = ""] = address.split("%");
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(unscoped)?.[1] ?? unscoped;
-  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(mapped)) return mapped;
+  if (IPV4.test(mapped)) return mapped;
   if (!/^[\da-f:]+(?::\d+\.\d+\.\d+\.\d+)?$/i.test(unscoped) || !unscoped.includes(":")) return undefined;
   if (!URL.canParse(`http://[${unscoped}]`)) return undefined;
   // As URLs have it: lower case, and the longest run of zeros left out.

@@ -40,15 +40,17 @@ export async function openWhereRoom(
   ...how: SubscribeHow
 ): Promise<Response> {
   const now = clock.now();
-  const [from, protocol, principal, asked] = how;
-  const more = { ...asked, sender: await countedSender(sender, env) };
+  const [from, protocol, principal, { publishes = false, occupancy } = {}] = how;
+  const counted = await countedSender(sender, env);
+  const moreOf = (isSure: boolean) => ({ publishes, occupancy, isSure, sender: counted });
   const isGuess = sender !== undefined && guessers.has(sender, now) && roomCount(env.ROOMS) > 0;
   const answer = await lead<Response>({
     own(object, isSure) {
       const relay = object === 0 ? undefined : { name: `${region}-${object - 1}`, hint: region };
-      return openSubscription(env, path, relay, from, protocol, principal, { ...more, isSure });
+      return openSubscription(env, path, relay, from, protocol, principal, moreOf(isSure));
     },
-    room: () => openInRoom(env, path, isGuess ? sender.key : undefined, from, protocol, principal, more),
+    room: () =>
+      openInRoom(env, path, isGuess ? sender.key : undefined, from, protocol, principal, moreOf(false)),
     isCrowded,
     isForARoom,
     full: crowds.full(path, region, now),

@@ -24,6 +24,8 @@ export function badUpgrade(): Response {
  * it offered only others.
  */
 export function chooseProtocol(request: Request, ours: string): string | undefined {
+  // Nearly always, and needs no list.
+  if (request.headers.get("Sec-WebSocket-Protocol") === ours) return ours;
   const offered = offeredBy(request);
   if (offered.length === 0) return undefined;
   return offered.includes(ours) ? ours : "none";

@@ -14,10 +14,11 @@ export type Reader<T> = (text: string) => Decoded<T>;
 
 /** Tries the readers in turn by the field that tells a frame's kind; a frame of a later version is `unknown`. */
 export function reader<T>(kinds: Record<string, (json: object) => Decoded<T>>, unknown: T): Reader<T> {
+  const fields = Object.entries(kinds);
   return (text) => {
     const json = parseObject(text);
     if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
-    for (const [field, read] of Object.entries(kinds)) if (field in json) return read(json);
+    for (const [field, read] of fields) if (field in json) return read(json);
     return { ok: true, value: unknown };
   };
 }

@@ -336,3 +336,35 @@ describe("hibernation", () => {
     expect(woken.subscribers).toBe(1);
   });
 });
+
+describe("what is kept of a subscriber", () => {
+  test("[S3] who is served at once is written down once, and stands in its sockets after a hibernation", () => {
+    const { core, up } = object.running();
+    const back = subscribe(core, "e:3");
+    expect(back.take()).toMatchObject([{ ok: { recovered: true } }, update(5, 3)]);
+    expect(back.saves).toBe(1);
+
+    const woken = object.wake([up], [back]);
+    woken.linkMessage(up, update(7, 5));
+    expect(back.take()).toMatchObject([update(7, 5)]);
+  });
+
+  test("[S2] who has to wait is written down as it comes, and has its verdict after a hibernation", () => {
+    const core = object.wake();
+    const waits = subscribe(core, "e:1");
+    const up = link(core);
+    expect(waits.saves).toBe(1);
+
+    const woken = object.wake([up], [waits]);
+    woken.linkMessage(up, answer("e:0", "e:3", [update(1, 0), update(3, 1)]));
+    expect(waits.take()).toMatchObject([{ ok: { recovered: true } }, update(3, 1)]);
+  });
+
+  test("[S2] who subscribes again, though it was live, is served anew and once", () => {
+    const { core, up, live } = object.running();
+    core.clientMessage(live, JSON.stringify({ id: 1, sub: PATH, from: "e:3" }));
+    expect(live.take()).toMatchObject([{ id: 1, ok: { recovered: true } }, update(5, 3)]);
+    core.linkMessage(up, update(7, 5));
+    expect(live.take()).toMatchObject([update(7, 5)]);
+  });
+});

@@ -34,7 +34,7 @@ export const TIME_LIMITS = {
   uplinkSilentMs: 5_000,
   /** The longest that this is doubled to, if the line is slow (U9). */
   uplinkSilentLongestMs: 60_000,
-  /** What is read so soon after a message leaves together in the next one. */
+  /** For each message of what comes by itself, on average: what comes faster for long leaves together. */
   uplinkBatchMs: 2,
   /** Between dials of an edge that can't be reached, or closes. */
   uplinkAgain: { baseMs: 250, maxMs: 2_000 },

@@ -42,7 +42,7 @@ export interface ConnectionTiming {
   readonly pingMs: number;
   /** A dial that takes longer has failed, and so has an uplink on which nothing is heard for this long, or as `Silence` has it. */
   readonly deadMs: number;
-  /** What has been read so soon after a message leaves together in the next one. */
+  /** For each message of what has been read, on average: see pace.ts. */
   readonly batchMs: number;
 }
 

@@ -26,6 +26,7 @@ import type { Outgoing, ShardPort } from "../watch/outbox.ts";
 import type { ConnectionOptions, Ended } from "./connection-options.ts";
 import { departures } from "./departures.ts";
 import { BINARY, maskedFrame, TEXT } from "./masked-frame.ts";
+import { Pace } from "./pace.ts";
 import { isAboutCounts, ShardCounts } from "./shard-counts.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
 import { ShardRevocations } from "./shard-revocations.ts";
@@ -46,7 +47,7 @@ export class UplinkConnection implements ShardPort {
   readonly #counts: ShardCounts;
   readonly #revocations = new ShardRevocations((frame) => this.#say(frame));
   readonly #hearing: UplinkHearing;
-  #sentAt = Number.NEGATIVE_INFINITY;
+  readonly #pace: Pace;
   #pings: NodeJS.Timeout | undefined;
   /** Below the WebSocket, once it is one. */
   #wire: Socket | undefined;
@@ -65,6 +66,7 @@ export class UplinkConnection implements ShardPort {
       this.#counts.ended();
       resolve({ ...ended, greeted: over.kind === "over" && over.greeted });
     };
+    this.#pace = new Pace(options.timing.batchMs);
     this.#socket = new WebSocket(options.url, UPLINK_PROTOCOL, {
       headers: { authorization: options.authorization },
       perMessageDeflate: false,
@@ -104,14 +106,14 @@ export class UplinkConnection implements ShardPort {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     for (const { isText, pieces } of messages)
       this.#wire?.write(maskedFrame(isText ? TEXT : BINARY, pieces), this.#sent);
-    this.#sentAt = performance.now();
+    this.#pace.sent(performance.now());
     if (this.#congested || this.#socket.bufferedAmount <= this.#options.backlogBytes) return;
     this.#congested = true;
     this.#options.log("uplink_congested", { shard: this.#options.shard });
   }
 
   soon(run: () => void): void {
-    departures.add(run, this.#sentAt + this.#options.timing.batchMs);
+    departures.add(run, this.#pace.freeAt);
   }
 
   wake(): void {

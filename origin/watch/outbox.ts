@@ -16,7 +16,7 @@ export interface ShardPort {
   /** Whether so much is unsent that only small answers may be sent (U10). When that ends the port calls `step`. */
   readonly congested: boolean;
   send(messages: readonly Outgoing[]): void;
-  /** Runs once: in this turn of the loop, if nothing was sent just before, else a moment later, with what comes until then. */
+  /** Runs once: in this turn of the loop, unless much was sent just before, else a moment later, with what comes until then. */
   soon(run: () => void): void;
   /** There is work for `step`: call it soon, and again as long as it returns true. */
   wake(): void;

@@ -8,6 +8,7 @@ import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { RawConnection } from "../support/raw-connection.ts";
 import { RawEvents } from "../support/raw-events.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
+import { RUNTIME } from "../support/runtimes.ts";
 
 /** So long would the load take at the plan's rates; a test need not wait for that. */
 const SECONDS = 60;
@@ -60,7 +61,13 @@ beforeAll(async () => {
   await publish();
 });
 
-afterAll(() => deployment?.stop());
+afterAll(() => {
+  for (const stream of open) stream.cut();
+  return deployment?.stop();
+});
+
+/** Until all has been counted: that one was cut is noticed sooner or later. */
+const open: RawEvents[] = [];
 
 /** To a key that nobody watches. */
 async function publish(): Promise<void> {
@@ -177,7 +184,7 @@ async function carryTheLoad(): Promise<void> {
   }
   for (let i = 0; i < PUBLISHES; i++) await publish();
   for (const { violations } of subscribers) expect(violations).toEqual([]);
-  for (const stream of streams) stream.cut();
+  open.push(...streams);
 }
 
 /** Held against what was counted between two looks, `looks` of which were requests. */
@@ -272,7 +279,9 @@ test("and so it is of a relay, which holds connections of many endpoints", async
     operationsOf({ ...eventsOf(relays, assumptions, SECONDS), uplinks: 0 }, "relay"),
   );
   expect(off).toEqual([]);
-  expect([...unknown].sort()).toEqual(["rows_read", "verdict.fresh", "verdict.window"]);
+  // On Node rows are counted as SQLite does, and these few are none that it reads.
+  const rows = RUNTIME === "node" ? [] : ["rows_read"];
+  expect([...unknown].sort()).toEqual([...rows, "verdict.fresh", "verdict.window"]);
   for (const client of clients) {
     expect(client.violations).toEqual([]);
     client.close();
